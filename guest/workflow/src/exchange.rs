@@ -1,0 +1,121 @@
+//! One HTTP exchange as data: what is asked, and what came of it.
+
+use serde_json::Value;
+
+/// A method that imports use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Kick off.
+    Post,
+    /// Cancel.
+    Delete,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: String,
+    /// Headers, in order.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body of a POST.
+    pub body: Option<String>,
+    /// How many bytes of the answer's body are kept.
+    pub keep: usize,
+}
+
+/// Kept of a status or an OperationOutcome.
+pub const KEEP_STATUS: usize = 1 << 20;
+/// Kept of a CapabilityStatement, a manifest or a resource.
+pub const KEEP_DOCUMENT: usize = 16 << 20;
+
+impl Exchange {
+    /// A GET of JSON.
+    #[must_use]
+    pub fn get(url: String, accept: &str, keep: usize) -> Self {
+        Self { method: Method::Get, url, headers: vec![("accept", accept.to_owned())], body: None, keep }
+    }
+
+    /// A DELETE.
+    #[must_use]
+    pub fn delete(url: String) -> Self {
+        let headers = vec![("accept", "application/fhir+json".to_owned())];
+        Self { method: Method::Delete, url, headers, body: None, keep: KEEP_STATUS }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers as they came; names in any case.
+    pub headers: Vec<(String, String)>,
+    /// The body, at most as many bytes as were to be kept.
+    pub body: Vec<u8>,
+    /// The body was longer.
+    pub cut: bool,
+}
+
+impl Answer {
+    /// The values of a header.
+    pub fn header_values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        self.headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim())
+    }
+
+    /// The first value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.header_values(name).next()
+    }
+
+    /// The body as JSON; none when it is not, or was cut.
+    #[must_use]
+    pub fn json(&self) -> Option<Value> {
+        if self.cut {
+            return None;
+        }
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        serde_json::from_slice(body).ok()
+    }
+
+    /// The body as a resource of a type.
+    #[must_use]
+    pub fn resource(&self, resource_type: &str) -> Option<Value> {
+        self.json().filter(|v| v["resourceType"] == resource_type)
+    }
+}
+
+/// Why nothing came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// One line for people.
+    pub text: String,
+}
+
+/// Kinds of failure, by what follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The host does not allow this URL; nothing was sent.
+    Denied,
+    /// The server could not be reached, which may pass; nothing was sent.
+    Unreachable,
+    /// The server's certificate or TLS is not acceptable, which does not pass by itself; nothing was sent.
+    Tls,
+    /// It broke after a byte may have left.
+    Broken,
+}
+
+impl FailureKind {
+    /// Provably no byte of the request left.
+    #[must_use]
+    pub fn nothing_sent(self) -> bool {
+        !matches!(self, Self::Broken)
+    }
+}

@@ -1,0 +1,93 @@
+//! What an answer to a status request means.
+
+use serde_json::Value;
+
+use crate::dialect::{BodyKind, JobState, Poll, PollRule};
+use crate::exchange::Answer;
+
+/// What an answer to a status request means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// It speaks of the job, and so many more polls must say the same.
+    Job(JobState, u32),
+    /// The server is busy, or says itself that only this request failed.
+    Busy,
+    /// The server wants other credentials.
+    Credentials,
+    /// Something broke on the way (a proxy, a crash): the job is not spoken of.
+    Broken,
+    /// It makes no sense.
+    Senseless,
+}
+
+/// Issue types that say that only this request failed (HL7 FHIR-26367; FHIR R4 issue-type).
+const TRANSIENT: [&str; 5] = ["transient", "throttled", "timeout", "lock-error", "no-store"];
+
+/// What an answer means: the body's own word first, then the dialect's rules, then HTTP.
+#[must_use]
+pub fn classify(poll: &Poll, answer: &Answer) -> Meaning {
+    let body = answer.json();
+    if answer.status >= 400 && body.as_ref().is_some_and(is_transient) {
+        return Meaning::Busy;
+    }
+    if let Some(rule) = poll.rules.iter().find(|rule| fits(rule, answer, body.as_ref())) {
+        return Meaning::Job(rule.means, rule.confirm);
+    }
+    match answer.status {
+        401 | 403 => Meaning::Credentials,
+        408 | 425 | 429 | 503 => Meaning::Busy,
+        500.. => Meaning::Broken,
+        _ => Meaning::Senseless,
+    }
+}
+
+fn fits(rule: &PollRule, answer: &Answer, body: Option<&Value>) -> bool {
+    rule.status == answer.status
+        && is_kind(rule.body, body)
+        && rule.text.as_ref().is_none_or(|text| String::from_utf8_lossy(&answer.body).contains(text.as_str()))
+}
+
+fn is_kind(kind: BodyKind, body: Option<&Value>) -> bool {
+    match kind {
+        BodyKind::Any => true,
+        BodyKind::Json => body.is_some_and(|b| b.is_object() && b.get("resourceType").is_none()),
+        BodyKind::OperationOutcome => body.is_some_and(|b| b["resourceType"] == "OperationOutcome"),
+    }
+}
+
+/// Every error of an OperationOutcome says that only this request failed.
+fn is_transient(body: &Value) -> bool {
+    let issues = body["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut errors = issues.iter().filter(|i| i["severity"] == "error" || i["severity"] == "fatal").peekable();
+    errors.peek().is_some() && errors.all(|i| i["code"].as_str().is_some_and(|code| TRANSIENT.contains(&code)))
+}
+
+/// The percentage in a server's words: the first number that a percent sign follows.
+#[must_use]
+pub fn percent(words: &str) -> Option<f32> {
+    let (head, _) = words.split_once('%')?;
+    let digits = head.trim_end();
+    let start = digits.rfind(|c: char| !c.is_ascii_digit() && c != '.').map_or(0, |i| i + 1);
+    digits.get(start..)?.parse().ok().filter(|p| (0.0..=100.0).contains(p))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_found_in_prose() {
+        let cases = [
+            ("Current completion: 42.0% and ETA is 12.3s", Some(42.0)),
+            ("33 %", Some(33.0)),
+            ("100%", Some(100.0)),
+            ("NaN%", None),
+            ("Job was created at 2026-11-23T04:19:28.472+00:00 and is in QUEUED state.", None),
+            ("500% faster", None),
+            ("é%", None),
+        ];
+        for (words, expected) in cases {
+            assert_eq!(percent(words), expected, "{words}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The part of a checkpoint that all states share: what is known so far.
+
+use std::collections::BTreeMap;
+
+use fhir_import_records::{ErrorClass, ErrorClasses};
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::Dialect;
+use crate::plan::Plan;
+use crate::read_back::ReadBack;
+use crate::report::Detection;
+
+/// What is known so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Progress {
+    /// The chosen one of the plan's dialects.
+    pub chosen: Option<u32>,
+    /// What was found out about the server.
+    pub detection: Detection,
+    /// Jobs that ended.
+    pub jobs_done: u32,
+    /// When the kick-off of the job in flight was accepted, in Unix milliseconds.
+    pub accepted_ms: Option<u64>,
+    /// When the import is given up on, in Unix milliseconds.
+    pub deadline_at_ms: u64,
+    /// Status polls so far.
+    pub polls: u32,
+    /// The server's own words about progress.
+    pub words: Option<String>,
+    /// Percent, when the server gives a number.
+    pub percent: Option<f32>,
+    /// What the jobs that ended did.
+    pub tally: Tally,
+    /// What reading back showed.
+    pub read_back: ReadBack,
+}
+
+impl Progress {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            chosen: None,
+            detection: Detection::default(),
+            jobs_done: 0,
+            accepted_ms: None,
+            deadline_at_ms: plan.time_ms.saturating_add(plan.policy.deadline_ms),
+            polls: 0,
+            words: None,
+            percent: None,
+            tally: Tally::default(),
+            read_back: ReadBack::default(),
+        }
+    }
+
+    /// The dialect, when it is known.
+    #[must_use]
+    pub fn dialect<'a>(&self, plan: &'a Plan) -> Option<&'a Dialect> {
+        plan.dialects.get(self.chosen? as usize)
+    }
+}
+
+/// What jobs did, as the server says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Tally {
+    /// Resources imported.
+    pub imported: Option<u64>,
+    /// Resources rejected.
+    pub rejected: Option<u64>,
+    /// The same by type.
+    #[serde(default)]
+    pub by_type: BTreeMap<String, Counts>,
+    /// Why resources were rejected.
+    #[serde(default)]
+    pub errors: Vec<ErrorClass>,
+}
+
+/// What became of the resources of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Imported.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<u64>,
+    /// Rejected.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<u64>,
+}
+
+/// Kinds of errors that are kept apart.
+pub const CLASSES: u32 = 20;
+
+/// Most types whose counts are kept apart; FHIR R5 has 157.
+const MAX_TYPES: usize = 200;
+
+impl Tally {
+    /// Adds resources that the server says it imported.
+    pub fn add_imported(&mut self, resource_type: Option<&str>, count: u64) {
+        add(&mut self.imported, count);
+        if let Some(counts) = self.counts(resource_type) {
+            add(&mut counts.imported, count);
+        }
+    }
+
+    /// Adds resources that the server says it rejected.
+    pub fn add_rejected(&mut self, resource_type: Option<&str>, count: u64) {
+        add(&mut self.rejected, count);
+        if let Some(counts) = self.counts(resource_type) {
+            add(&mut counts.rejected, count);
+        }
+    }
+
+    /// Adds why resources were rejected.
+    pub fn add_errors(&mut self, classes: Vec<ErrorClass>) {
+        let mut all = ErrorClasses::new(CLASSES);
+        all.merge(std::mem::take(&mut self.errors));
+        all.merge(classes);
+        self.errors = all.into_classes();
+    }
+
+    fn counts(&mut self, resource_type: Option<&str>) -> Option<&mut Counts> {
+        let kind = resource_type?;
+        if self.by_type.len() >= MAX_TYPES && !self.by_type.contains_key(kind) {
+            return None;
+        }
+        Some(self.by_type.entry(kind.to_owned()).or_default())
+    }
+}
+
+fn add(total: &mut Option<u64>, count: u64) {
+    *total = Some(total.unwrap_or(0).saturating_add(count));
+}

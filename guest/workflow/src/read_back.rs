@@ -1,0 +1,147 @@
+//! What reading back showed, and what that proves.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+use crate::report::Verdict;
+
+/// What reading back showed so far.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReadBack {
+    /// How many of the plan's samples were asked for, from the first on.
+    pub asked: u32,
+    /// Which of them are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<u32>,
+    /// Which of them differ from what was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub different: Vec<u32>,
+    /// How many resources of a type the server has.
+    #[serde(default)]
+    pub totals: BTreeMap<String, u64>,
+    /// Types of which the server has fewer than were sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub short: Vec<String>,
+    /// Why reading stopped early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+/// Samples of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SampleCounts {
+    /// Asked for.
+    pub sampled: u32,
+    /// There.
+    pub found: u32,
+    /// There and equal.
+    pub equal: u32,
+}
+
+impl ReadBack {
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if !self.missing.is_empty() || !self.short.is_empty() {
+            Verdict::Missing
+        } else if !self.different.is_empty() {
+            Verdict::Differs
+        } else if self.asked == 0 && self.totals.is_empty() {
+            Verdict::NotVerified
+        } else {
+            Verdict::Verified
+        }
+    }
+
+    /// The references of the samples that are not there.
+    pub fn missing_references<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
+        self.missing.iter().filter_map(|i| plan.samples.get(*i as usize)).map(|s| s.reference.clone())
+    }
+
+    /// Samples by type.
+    #[must_use]
+    pub fn samples_by_type<'a>(&self, plan: &'a Plan) -> BTreeMap<&'a str, SampleCounts> {
+        let mut rows: BTreeMap<&str, SampleCounts> = BTreeMap::new();
+        for (i, sample) in (0..self.asked).zip(&plan.samples) {
+            let row = rows.entry(resource_type(&sample.reference)).or_default();
+            let found = !self.missing.contains(&i);
+            row.sampled += 1;
+            row.found += u32::from(found);
+            row.equal += u32::from(found && !self.different.contains(&i));
+        }
+        rows
+    }
+
+    /// What this proves, and what not.
+    #[must_use]
+    pub fn limits(&self, plan: &Plan) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.asked > 0 {
+            lines.push(self.sample_limit(plan));
+        }
+        if !self.totals.is_empty() {
+            lines.push(format!(
+                "Counts of {} types were asked for: they show a loss only where the server had nothing of that type before.",
+                self.totals.len()
+            ));
+        }
+        if let Some(reason) = &self.stopped {
+            lines.push(format!("Reading back stopped early: {reason}"));
+        }
+        if lines.is_empty() {
+            lines.push("Nothing was read back: the outcome rests on the server's word alone.".to_owned());
+        }
+        lines
+    }
+
+    fn sample_limit(&self, plan: &Plan) -> String {
+        let sent: u64 = plan.expected.iter().map(|e| e.resources).sum();
+        let asked = self.asked;
+        if u64::from(asked) >= sent {
+            return format!("All {asked} resources were asked for by id and compared without meta and text.");
+        }
+        format!(
+            "{asked} of {sent} resources, chosen by a hash of their ids, were asked for by id and compared without meta \
+             and text: a random loss of {:.1} % or more would have been seen with 95 % probability, a smaller one may \
+             not.",
+            visible_loss(asked) * 100.0
+        )
+    }
+}
+
+/// The smallest share that, lost at random, leaves at most a 5 % chance that `n` samples are all there.
+fn visible_loss(n: u32) -> f64 {
+    1.0 - 0.05_f64.powf(1.0 / f64::from(n))
+}
+
+/// The type of a reference `Type/id`.
+#[must_use]
+pub fn resource_type(reference: &str) -> &str {
+    reference.split_once('/').map_or(reference, |(kind, _)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_that_samples_show_follows_from_their_number() {
+        assert!((visible_loss(50) - 0.058).abs() < 0.001);
+        assert!((visible_loss(1) - 0.95).abs() < 0.001);
+    }
+
+    #[test]
+    fn missing_weighs_more_than_different() {
+        let mut seen = ReadBack::default();
+        assert_eq!(seen.verdict(), Verdict::NotVerified);
+        seen.asked = 2;
+        assert_eq!(seen.verdict(), Verdict::Verified);
+        seen.different.push(0);
+        assert_eq!(seen.verdict(), Verdict::Differs);
+        seen.missing.push(1);
+        assert_eq!(seen.verdict(), Verdict::Missing);
+    }
+}

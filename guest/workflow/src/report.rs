@@ -1,0 +1,165 @@
+//! The final word, as data.
+
+use std::collections::BTreeMap;
+
+use fhir_import_records::ErrorClass;
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::Confidence;
+use crate::outcome::Outcome;
+use crate::plan::Plan;
+use crate::progress::Progress;
+
+/// What was found out about the server.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Detection {
+    /// The dialect, when a known one fits.
+    pub dialect: Option<String>,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What it is based on.
+    pub evidence: Vec<String>,
+    /// The server's own name and version.
+    pub software: Option<String>,
+    /// Others that could be meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
+}
+
+/// What reading back showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing was read back.
+    #[default]
+    NotVerified,
+    /// Everything asked for was there.
+    Verified,
+    /// Everything asked for was there, but some of it differs.
+    Differs,
+    /// Something is missing.
+    Missing,
+}
+
+/// What became of the resources of a type.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TypeCount {
+    /// The resource type.
+    pub resource_type: String,
+    /// Sent.
+    pub sent: Option<u64>,
+    /// Imported, as the server says.
+    pub imported: Option<u64>,
+    /// Rejected, as the server says.
+    pub rejected: Option<u64>,
+    /// On the server now.
+    pub on_server: Option<u64>,
+    /// Samples asked for.
+    pub sampled: u32,
+    /// Samples that are there.
+    pub found: u32,
+    /// Samples that are there and equal.
+    pub equal: u32,
+}
+
+/// The final word. The fields mean what `wit/types.wit` says of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One sentence.
+    pub sentence: String,
+    /// Whose move it is and what to try.
+    pub advice: String,
+    /// The server.
+    pub detection: Detection,
+    /// How well the dialect is proven.
+    pub proven: String,
+    /// By type.
+    pub types: Vec<TypeCount>,
+    /// Imported, as the server says.
+    pub imported: Option<u64>,
+    /// Rejected, as the server says.
+    pub rejected: Option<u64>,
+    /// Why.
+    pub errors: Vec<ErrorClass>,
+    /// What reading back showed.
+    pub verdict: Verdict,
+    /// What reading back proves, and what not.
+    pub limits: Vec<String>,
+    /// Samples that are not on the server.
+    pub missing: Vec<String>,
+    /// Polls made.
+    pub polls: u32,
+}
+
+/// Missing samples that are named.
+const NAMED_MISSING: usize = 20;
+
+impl Report {
+    /// The report of where an import stands.
+    #[must_use]
+    pub fn new(plan: &Plan, progress: &Progress, ending: &Ending) -> Self {
+        let proven = progress.dialect(plan).map_or_else(String::new, |d| d.proven.clone());
+        Self {
+            outcome: ending.outcome,
+            sentence: ending.sentence.clone(),
+            advice: ending.advice.clone(),
+            detection: progress.detection.clone(),
+            proven,
+            types: types(plan, progress),
+            imported: progress.tally.imported,
+            rejected: progress.tally.rejected,
+            errors: progress.tally.errors.clone(),
+            verdict: progress.read_back.verdict(),
+            limits: progress.read_back.limits(plan),
+            missing: progress.read_back.missing_references(plan).take(NAMED_MISSING).collect(),
+            polls: progress.polls,
+        }
+    }
+}
+
+/// How an import ended, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ending {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// One sentence.
+    pub sentence: String,
+    /// Whose move it is and what to try.
+    pub advice: String,
+}
+
+impl Ending {
+    /// An ending.
+    #[must_use]
+    pub fn new(outcome: Outcome, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { outcome, sentence: sentence.into(), advice: advice.into() }
+    }
+}
+
+fn types(plan: &Plan, progress: &Progress) -> Vec<TypeCount> {
+    let mut rows: BTreeMap<&str, TypeCount> = BTreeMap::new();
+    for expected in &plan.expected {
+        row(&mut rows, &expected.resource_type).sent = Some(expected.resources);
+    }
+    for (kind, counts) in &progress.tally.by_type {
+        let row = row(&mut rows, kind);
+        row.imported = counts.imported;
+        row.rejected = counts.rejected;
+    }
+    for (kind, total) in &progress.read_back.totals {
+        row(&mut rows, kind).on_server = Some(*total);
+    }
+    for (kind, counts) in progress.read_back.samples_by_type(plan) {
+        let row = row(&mut rows, kind);
+        (row.sampled, row.found, row.equal) = (counts.sampled, counts.found, counts.equal);
+    }
+    rows.into_iter().map(|(kind, row)| TypeCount { resource_type: kind.to_owned(), ..row }).collect()
+}
+
+fn row<'a, 'b>(rows: &'a mut BTreeMap<&'b str, TypeCount>, kind: &'b str) -> &'a mut TypeCount {
+    rows.entry(kind).or_default()
+}

@@ -1,0 +1,304 @@
+//! The calls of the contract over the states. No I/O: a call that needs an exchange hands it out and takes the reply.
+
+use crate::checkpoint::Checkpoint;
+use crate::dialect::{CancelShape, Confidence, Dialect};
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::outcome::Outcome;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::report::Ending;
+use crate::request::{Purpose, Request};
+use crate::state::{
+    Ask, AwaitStatus, CancelJob, Cx, Finished, Paused, ReadCapabilities, Ready, Reply, State, SubmitLost,
+};
+use crate::transition::{Decision, DecisionKind, Event, EventKind, Next, PauseReason, Transition};
+
+/// Which call of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// One bounded exchange at most; safe to repeat.
+    Step,
+    /// The kick-off.
+    Submit,
+    /// Nobody knows whether the kick-off ran.
+    Recover,
+}
+
+/// What `start` answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Started {
+    /// The encoded plan.
+    pub plan: String,
+    /// The first transition.
+    pub transition: Transition,
+}
+
+/// What a call needs.
+pub enum Turn {
+    /// Nothing more.
+    Done(Transition),
+    /// An exchange; its reply goes to [`Waiting::answered`].
+    Send(Exchange, Box<Waiting>),
+}
+
+/// A plan and a checkpoint, decoded.
+#[derive(Debug, Clone)]
+pub struct Session {
+    plan: Plan,
+    progress: Progress,
+    state: State,
+}
+
+/// A call that waits for the reply to its exchange.
+#[derive(Debug)]
+pub struct Waiting {
+    session: Session,
+    call: Call,
+    events: Vec<Event>,
+}
+
+/// Makes a plan. Sends nothing.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] names the field that cannot be used.
+pub fn start(request: Request, builtin: &[Dialect]) -> Result<Started, Error> {
+    let plan = Plan::new(request, builtin)?;
+    let text = plan.encode();
+    let now_ms = plan.time_ms;
+    let progress = Progress::new(&plan);
+    let session = Session { plan, progress, state: State::ReadCapabilities(ReadCapabilities::default()) };
+    let transition = session.change(now_ms, Vec::new(), |cx, first| {
+        cx.tell(EventKind::Started, "the plan is made");
+        if cx.plan.configured && cx.plan.purpose != Purpose::Detect { configured(cx) } else { first }
+    });
+    Ok(Started { plan: text, transition })
+}
+
+/// The operator named the dialect: the server is not asked what it is.
+fn configured(cx: &mut Cx<'_>) -> State {
+    cx.progress.chosen = Some(0);
+    let detection = &mut cx.progress.detection;
+    detection.dialect = cx.plan.dialects.first().map(|d| d.name.clone());
+    detection.confidence = Confidence::Configured;
+    detection.evidence = vec!["The operator named the dialect.".to_owned()];
+    Ready::enter(cx)
+}
+
+impl Session {
+    /// Reads plan and checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`], [`Error::InvalidCheckpoint`].
+    pub fn open(plan: &str, checkpoint: &str) -> Result<Self, Error> {
+        let plan = Plan::decode(plan)?;
+        let Checkpoint { progress, state, .. } = Checkpoint::decode(checkpoint, &plan)?;
+        Ok(Self { plan, progress, state })
+    }
+
+    /// Begins a call.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCall`] when it makes no sense in this state.
+    pub fn call(self, call: Call, now_ms: u64) -> Result<Turn, Error> {
+        match call {
+            Call::Step => Ok(self.step(now_ms)),
+            Call::Submit => self.submit(now_ms),
+            Call::Recover => self.recover(now_ms).map(Turn::Done),
+        }
+    }
+
+    fn step(mut self, now_ms: u64) -> Turn {
+        let mut events = Vec::new();
+        let ask = {
+            let mut cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
+            self.state.ask(&mut cx)
+        };
+        match ask {
+            Ask::Send(exchange) => Turn::Send(exchange, Box::new(Waiting { session: self, call: Call::Step, events })),
+            Ask::Stay => Turn::Done(self.transition(events)),
+            Ask::Become(state) => Turn::Done(Self { state, ..self }.transition(events)),
+        }
+    }
+
+    fn submit(mut self, now_ms: u64) -> Result<Turn, Error> {
+        let ready = matches!(&self.state, State::Ready(ready) if ready.due().is_none());
+        let mut events = Vec::new();
+        let cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
+        let exchange = Ready::kick_off(&cx).filter(|_| ready);
+        let phase = self.state.phase();
+        let Some(exchange) = exchange else {
+            return Err(Error::InvalidCall(format!("submit, while the import is {phase}")));
+        };
+        Ok(Turn::Send(exchange, Box::new(Waiting { session: self, call: Call::Submit, events })))
+    }
+
+    /// A crash between the intent and the transition leaves `Ready` behind; a lost answer leaves `SubmitLost`.
+    fn recover(self, now_ms: u64) -> Result<Transition, Error> {
+        if !matches!(self.state, State::Ready(_) | State::SubmitLost(_)) {
+            return Err(Error::InvalidCall(format!("recover, while the import is {}", self.state.phase())));
+        }
+        Ok(self.change(now_ms, Vec::new(), |cx, _| SubmitLost::recover(cx)))
+    }
+
+    /// What a person decided. Sends nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCall`] when the decision cannot be taken in this state.
+    pub fn resolve(self, decision: &Decision, now_ms: u64) -> Result<Transition, Error> {
+        if !self.decisions().contains(&decision.kind()) {
+            let (kind, phase) = (decision.kind(), self.state.phase());
+            return Err(Error::InvalidCall(format!("{kind:?} cannot be decided while the import is {phase}")));
+        }
+        Ok(self.change(now_ms, Vec::new(), |cx, state| resolved(cx, state, decision)))
+    }
+
+    /// What can be decided now: what a pause offers, and a cancel at any time before the end.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<DecisionKind> {
+        match &self.state {
+            State::Paused(paused) => {
+                let mut kinds = paused.decisions();
+                if !kinds.contains(&DecisionKind::Cancel) {
+                    kinds.push(DecisionKind::Cancel);
+                }
+                kinds
+            }
+            State::Finished(_) => Vec::new(),
+            _ => vec![DecisionKind::Cancel, DecisionKind::Continue],
+        }
+    }
+
+    fn change(
+        mut self,
+        now_ms: u64,
+        mut events: Vec<Event>,
+        how: impl FnOnce(&mut Cx<'_>, State) -> State,
+    ) -> Transition {
+        let state = {
+            let mut cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
+            how(&mut cx, self.state)
+        };
+        Self { state, plan: self.plan, progress: self.progress }.transition(events)
+    }
+
+    fn transition(self, events: Vec<Event>) -> Transition {
+        let next = self.next();
+        let checkpoint = Checkpoint::new(&self.plan, self.progress, self.state).encode();
+        Transition { checkpoint, next, events }
+    }
+
+    /// What the owner of the loop does next.
+    #[must_use]
+    pub fn next(&self) -> Next {
+        self.state.next(&self.plan, &self.progress)
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is known so far.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+impl Waiting {
+    /// Goes on with the reply.
+    #[must_use]
+    pub fn answered(self, now_ms: u64, reply: Reply) -> Transition {
+        let call = self.call;
+        self.session.change(now_ms, self.events, |cx, state| match (call, state) {
+            (Call::Submit, State::Ready(ready)) => ready.submitted(cx, reply),
+            (_, state) => state.answered(cx, reply),
+        })
+    }
+}
+
+impl Decision {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> DecisionKind {
+        match self {
+            Self::Adopt(_) => DecisionKind::Adopt,
+            Self::Resubmit => DecisionKind::Resubmit,
+            Self::Extend(_) => DecisionKind::Extend,
+            Self::Cancel => DecisionKind::Cancel,
+            Self::GiveUp => DecisionKind::GiveUp,
+            Self::Continue => DecisionKind::Continue,
+        }
+    }
+}
+
+fn resolved(cx: &mut Cx<'_>, state: State, decision: &Decision) -> State {
+    cx.tell(EventKind::Resolved, format!("decided: {:?}", decision.kind()));
+    match (decision, state) {
+        (Decision::Adopt(url), _) => AwaitStatus::adopt(cx, url),
+        (Decision::Resubmit, _) => State::Ready(Ready::default()),
+        (Decision::Cancel, state) => cancel(cx, state),
+        (Decision::Extend(ms), State::Paused(paused)) => {
+            cx.progress.deadline_at_ms = cx.progress.deadline_at_ms.max(cx.now_ms).saturating_add(*ms);
+            at_once(cx, paused.into_back())
+        }
+        (Decision::Continue, State::Paused(paused)) => at_once(cx, paused.into_back()),
+        (Decision::GiveUp, State::Paused(paused)) => give_up(cx, &paused),
+        (_, state) => state,
+    }
+}
+
+/// A job that is gone on with is asked at once.
+fn at_once(cx: &Cx<'_>, state: State) -> State {
+    match state {
+        State::AwaitStatus(job) => State::AwaitStatus(job.at_once(cx.now_ms)),
+        other => other,
+    }
+}
+
+fn give_up(cx: &mut Cx<'_>, paused: &Paused) -> State {
+    let pause = paused.pause();
+    let advice = match paused.reason() {
+        PauseReason::SubmitUnknown => "Before another run, look at the server for a job of this import.",
+        _ => "The job may still be running on the server.",
+    };
+    Finished::end(cx, Ending::new(pause.outcome, format!("Given up: {}", pause.message), advice))
+}
+
+fn cancel(cx: &mut Cx<'_>, state: State) -> State {
+    let state = match state {
+        State::Paused(paused) if paused.back().job_url().is_some() => paused.into_back(),
+        other => other,
+    };
+    match state {
+        State::AwaitStatus(job) => cancel_job(cx, job),
+        State::CancelJob(job) => State::CancelJob(job),
+        State::ReadCapabilities(_) | State::ReadDefinition(_) | State::Ready(_) if cx.progress.jobs_done == 0 => {
+            Finished::end(cx, Ending::new(Outcome::Cancelled, "Cancelled before anything was sent.", ""))
+        }
+        other => {
+            cx.tell(EventKind::Cancel, "not cancelled: there is no job in flight to cancel");
+            other
+        }
+    }
+}
+
+fn cancel_job(cx: &mut Cx<'_>, job: AwaitStatus) -> State {
+    let rule = cx.dialect().map(|d| d.cancel.clone());
+    match rule {
+        Some(rule) if rule.shape == CancelShape::Delete => State::CancelJob(CancelJob::new(job)),
+        rule => {
+            let advice = rule.and_then(|r| r.advice).unwrap_or_default();
+            cx.tell(EventKind::Cancel, format!("not cancelled: this server offers no way to cancel a job. {advice}"));
+            State::AwaitStatus(job)
+        }
+    }
+}

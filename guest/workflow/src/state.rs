@@ -1,0 +1,181 @@
+//! Where an import stands: one type per state, each with what it asks and what it makes of the answer.
+//!
+//! This file only dispatches. What to do next follows from the state alone, so a checkpoint says all there is to know.
+
+mod await_status;
+mod cancel_job;
+mod detecting;
+mod finished;
+mod paused;
+mod read_back;
+mod read_errors;
+mod ready;
+mod submit_lost;
+
+pub use await_status::AwaitStatus;
+pub use cancel_job::CancelJob;
+pub use detecting::{ReadCapabilities, ReadDefinition};
+pub use finished::Finished;
+pub use paused::Paused;
+pub use read_back::ReadBackState;
+pub use read_errors::ReadErrors;
+pub use ready::Ready;
+pub use submit_lost::SubmitLost;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::Dialect;
+use crate::exchange::{Answer, Exchange, Failure};
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::transition::{Event, EventKind, Next, Wake};
+
+/// Where an import stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The CapabilityStatement is read.
+    ReadCapabilities(ReadCapabilities),
+    /// The server's own OperationDefinition is read.
+    ReadDefinition(ReadDefinition),
+    /// The next kick-off can be sent.
+    Ready(Ready),
+    /// A kick-off may have reached the server, and its answer is not known.
+    SubmitLost(SubmitLost),
+    /// A job was accepted, and its status is asked for.
+    AwaitStatus(AwaitStatus),
+    /// The error files of a job are read.
+    ReadErrors(ReadErrors),
+    /// Samples and counts are read back.
+    ReadBack(ReadBackState),
+    /// A cancel is asked for.
+    CancelJob(CancelJob),
+    /// A person, or a credential, is needed.
+    Paused(Paused),
+    /// It is over.
+    Finished(Finished),
+}
+
+/// What a handler sees beside its own state.
+pub struct Cx<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Now, in Unix milliseconds.
+    pub now_ms: u64,
+    /// What is known so far.
+    pub progress: &'a mut Progress,
+    /// What happened in this call.
+    pub events: &'a mut Vec<Event>,
+}
+
+/// What came of an exchange.
+pub type Reply = Result<Answer, Failure>;
+
+/// What a state wants.
+pub enum Ask {
+    /// An exchange; its reply goes to `answered`.
+    Send(Exchange),
+    /// Nothing: the call came early, or is not for this state. The same transition is the answer.
+    Stay,
+    /// To be another state, without an exchange.
+    Become(State),
+}
+
+impl Cx<'_> {
+    /// The chosen dialect.
+    #[must_use]
+    pub fn dialect(&self) -> Option<&Dialect> {
+        self.plan.dialects.get(self.progress.chosen? as usize)
+    }
+
+    /// Says what happened.
+    pub fn tell(&mut self, kind: EventKind, text: impl Into<String>) {
+        self.events.push(Event { at_ms: self.now_ms, kind, text: text.into() });
+    }
+
+    /// Whether a wait is over.
+    #[must_use]
+    pub fn is_due(&self, due: Option<&Wake>) -> bool {
+        due.is_none_or(|wake| self.now_ms >= wake.at_ms)
+    }
+}
+
+impl State {
+    /// What `step` does here.
+    pub fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+        match self {
+            Self::ReadCapabilities(state) => state.ask(cx),
+            Self::ReadDefinition(state) => state.ask(cx),
+            Self::AwaitStatus(state) => state.ask(cx),
+            Self::ReadErrors(state) => state.ask(cx),
+            Self::ReadBack(state) => state.ask(cx),
+            Self::CancelJob(state) => state.ask(cx),
+            Self::Ready(state) => state.ask(cx),
+            Self::SubmitLost(_) | Self::Paused(_) | Self::Finished(_) => Ask::Stay,
+        }
+    }
+
+    /// What a state makes of the reply to its exchange.
+    pub fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> Self {
+        match self {
+            Self::ReadCapabilities(state) => state.answered(cx, reply),
+            Self::ReadDefinition(state) => state.answered(cx, reply),
+            Self::AwaitStatus(state) => state.answered(cx, reply),
+            Self::ReadErrors(state) => state.answered(cx, reply),
+            Self::ReadBack(state) => state.answered(cx, reply),
+            Self::CancelJob(state) => state.answered(cx, reply),
+            same @ (Self::Ready(_) | Self::SubmitLost(_) | Self::Paused(_) | Self::Finished(_)) => same,
+        }
+    }
+
+    /// What the owner of the loop does next.
+    #[must_use]
+    pub fn next(&self, plan: &Plan, progress: &Progress) -> Next {
+        match self {
+            Self::SubmitLost(_) => Next::Recover,
+            Self::Paused(state) => Next::Paused(state.pause()),
+            Self::Finished(state) => Next::Done(Box::new(state.report(plan, progress))),
+            Self::Ready(state) => state.due().map_or(Next::Submit, |wake| Next::Wait(wake.clone())),
+            other => other.due().map_or(Next::Step, |wake| Next::Wait(wake.clone())),
+        }
+    }
+
+    fn due(&self) -> Option<&Wake> {
+        match self {
+            Self::ReadCapabilities(state) => state.due(),
+            Self::AwaitStatus(state) => Some(state.due()),
+            Self::ReadErrors(state) => state.due(),
+            Self::ReadBack(state) => state.due(),
+            Self::CancelJob(state) => state.due(),
+            Self::Ready(state) => state.due(),
+            Self::ReadDefinition(_) | Self::SubmitLost(_) | Self::Paused(_) | Self::Finished(_) => None,
+        }
+    }
+
+    /// The word for where it stands.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        match self {
+            Self::ReadCapabilities(_) | Self::ReadDefinition(_) => "detecting",
+            Self::Ready(_) => "ready-to-submit",
+            Self::SubmitLost(_) => "submitting",
+            Self::AwaitStatus(_) => "running",
+            Self::ReadErrors(_) => "reading-result",
+            Self::ReadBack(_) => "verifying",
+            Self::CancelJob(_) => "cancelling",
+            Self::Paused(_) => "paused",
+            Self::Finished(_) => "done",
+        }
+    }
+
+    /// The status URL of the job in flight.
+    #[must_use]
+    pub fn job_url(&self) -> Option<&str> {
+        match self {
+            Self::AwaitStatus(state) => Some(state.url()),
+            Self::CancelJob(state) => Some(state.url()),
+            Self::Paused(state) => state.back().job_url(),
+            _ => None,
+        }
+    }
+}

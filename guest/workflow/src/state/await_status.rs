@@ -1,0 +1,267 @@
+//! A job was accepted, and its status is asked for. A poll that failed is not a job that failed.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadErrors, Ready, Reply, State};
+use crate::dialect::{FailureMeans, JobState};
+use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
+use crate::outcome::Outcome;
+use crate::pace;
+use crate::poll::{Meaning, classify, percent};
+use crate::report::Ending;
+use crate::result;
+use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
+use crate::url::{Place, redact};
+
+/// Answers in a row that make no sense before a person is asked.
+const SENSELESS: u32 = 5;
+
+/// The server's words about progress that are kept.
+const WORDS: usize = 300;
+
+/// A job was accepted, and its status is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AwaitStatus {
+    url: String,
+    due: Wake,
+    /// Polls of this job that said it runs.
+    running: u32,
+    /// Requests in a row that failed.
+    failures: u32,
+    /// Answers in a row that made no sense.
+    senseless: u32,
+    /// What the last answers said, which more of them must confirm.
+    doubt: Option<Doubt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Doubt {
+    means: JobState,
+    seen: u32,
+}
+
+impl AwaitStatus {
+    /// A kick-off was accepted: where is the job?
+    pub fn accepted(cx: &mut Cx<'_>, answer: &Answer) -> State {
+        cx.progress.accepted_ms = Some(cx.now_ms);
+        let mut values = answer.header_values("content-location").filter(|v| !v.is_empty());
+        let (Some(reference), None) = (values.next(), values.next()) else {
+            cx.tell(EventKind::SubmitLost, "the kick-off was accepted without one Content-Location");
+            let text = "The server accepted the kick-off, but did not say where the job is (no Content-Location, or \
+                        several). Find the job on the server and adopt its status URL.";
+            return Paused::stop(cx, PauseReason::SubmitUnknown, text, State::SubmitLost(super::SubmitLost::default()));
+        };
+        let first = pace::poll(answer, 0, cx.now_ms, cx.plan.policy.poll_max_ms);
+        cx.tell(EventKind::Accepted, "the server accepted the kick-off");
+        Self::at(cx, reference, first)
+    }
+
+    /// A person says where the job is.
+    pub fn adopt(cx: &mut Cx<'_>, url: &str) -> State {
+        let now = Wake { at_ms: cx.now_ms, reason: WakeReason::Poll, server_asked_ms: None };
+        Self::at(cx, url, now)
+    }
+
+    fn at(cx: &mut Cx<'_>, reference: &str, due: Wake) -> State {
+        let url = match cx.plan.base().place(reference) {
+            Place::SameOrigin(url) | Place::Foreign(url) => url,
+            Place::Rebased(url) => {
+                let text =
+                    format!("the server names {} as status URL; asked at {} instead", redact(reference), redact(&url));
+                cx.tell(EventKind::Rebased, text);
+                url
+            }
+        };
+        State::AwaitStatus(Self { url, due, running: 0, failures: 0, senseless: 0, doubt: None })
+    }
+
+    /// The status URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// When it is asked next.
+    #[must_use]
+    pub fn due(&self) -> &Wake {
+        &self.due
+    }
+
+    /// The same job, to be asked at once.
+    #[must_use]
+    pub fn at_once(self, now_ms: u64) -> Self {
+        Self { due: Wake { at_ms: now_ms, reason: WakeReason::Poll, server_asked_ms: None }, ..self }
+    }
+
+    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+        if !cx.is_due(Some(&self.due)) {
+            return Ask::Stay;
+        }
+        let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
+        Ask::Send(Exchange::get(self.url.clone(), accept, KEEP_DOCUMENT))
+    }
+
+    pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
+        cx.progress.polls = cx.progress.polls.saturating_add(1);
+        let answer = match reply {
+            Ok(answer) => answer,
+            Err(failure) => return self.unanswered(cx, &failure),
+        };
+        let Some(dialect) = cx.dialect().cloned() else { return State::AwaitStatus(self) };
+        match classify(&dialect.poll, &answer) {
+            Meaning::Job(JobState::Running, _) => self.running(cx, &answer),
+            Meaning::Job(means, confirm) => self.terminal(cx, &answer, means, confirm),
+            Meaning::Busy | Meaning::Broken => {
+                let text = format!("a status request was answered {}: the job is not spoken of", answer.status);
+                self.again(cx, Some(&answer), &text)
+            }
+            Meaning::Credentials => {
+                let text =
+                    format!("The server answers {} to a status request: it wants other credentials.", answer.status);
+                let back = State::AwaitStatus(self.at_once(cx.now_ms));
+                Paused::stop(cx, PauseReason::Credentials, text, back)
+            }
+            Meaning::Senseless => self.senseless(cx, &answer),
+        }
+    }
+
+    fn unanswered(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
+        if failure.kind == FailureKind::Denied {
+            let text = format!(
+                "The server names a status URL that is not allowed: {}. If it is right, allow its origin.",
+                redact(&self.url)
+            );
+            let back = State::AwaitStatus(self.at_once(cx.now_ms));
+            return Paused::stop(cx, PauseReason::UntrustedStatusUrl, text, back);
+        }
+        self.again(cx, None, &failure.text)
+    }
+
+    fn running(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        self.note_progress(cx, answer);
+        let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
+        tell_limited(cx, &due);
+        let running = self.running.saturating_add(1);
+        Self { due, running, failures: 0, senseless: 0, doubt: None, ..self }.unless_late(cx)
+    }
+
+    fn note_progress(&self, cx: &mut Cx<'_>, answer: &Answer) {
+        let words: Option<String> = answer.header("x-progress").map(|words| words.chars().take(WORDS).collect());
+        cx.progress.percent = words.as_deref().and_then(percent).or(cx.progress.percent);
+        if let Some(words) = words {
+            cx.tell(EventKind::StatusProgress, words.clone());
+            cx.progress.words = Some(words);
+        }
+    }
+
+    fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
+        cx.tell(EventKind::RequestFailed, text);
+        let failures = self.failures.saturating_add(1);
+        let due = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        Self { due, failures, ..self }.unless_late(cx)
+    }
+
+    fn senseless(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let senseless = self.senseless + 1;
+        let text = format!("a status request was answered {} with something that makes no sense", answer.status);
+        if senseless < SENSELESS {
+            return Self { senseless, ..self }.again(cx, Some(answer), &text);
+        }
+        let back = State::AwaitStatus(Self { senseless: 0, ..self }.at_once(cx.now_ms));
+        let text = format!(
+            "The server answered {SENSELESS} status requests in a row with something that makes no sense (the last: {}). \
+             The job may still be running.",
+            answer.status
+        );
+        Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, back)
+    }
+
+    /// The last poll is made at the deadline, not before it.
+    fn unless_late(self, cx: &mut Cx<'_>) -> State {
+        let deadline = cx.progress.deadline_at_ms;
+        if cx.now_ms < deadline {
+            let at_ms = self.due.at_ms.min(deadline.max(cx.now_ms + pace::FLOOR_MS));
+            return State::AwaitStatus(Self { due: Wake { at_ms, ..self.due }, ..self });
+        }
+        let back = State::AwaitStatus(self);
+        let text =
+            "The deadline has passed, and the job has not ended: gave up waiting, which does not mean that it failed.";
+        Paused::stop(cx, PauseReason::Deadline, text, back)
+    }
+
+    fn terminal(self, cx: &mut Cx<'_>, answer: &Answer, means: JobState, confirm: u32) -> State {
+        let seen = self.doubt.as_ref().filter(|d| d.means == means).map_or(0, |d| d.seen) + 1;
+        if seen <= confirm {
+            cx.tell(EventKind::RequestFailed, format!("status {}: asked again to be sure", answer.status));
+            let due = pace::back_off(None, seen, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+            return State::AwaitStatus(Self { due, doubt: Some(Doubt { means, seen }), failures: 0, ..self });
+        }
+        match means {
+            JobState::Running => State::AwaitStatus(self),
+            JobState::Ended => self.ended(cx, answer),
+            JobState::Failed => failed(cx, answer),
+            JobState::Cancelled => cancelled(cx),
+            JobState::Unknown => {
+                let back = State::AwaitStatus(self.at_once(cx.now_ms));
+                let text = "The server does not know the job any more, and it was not seen to end.";
+                Paused::stop(cx, PauseReason::JobLost, text, back)
+            }
+        }
+    }
+
+    fn ended(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let Some(dialect) = cx.dialect() else { return State::AwaitStatus(self) };
+        let mut tally = cx.progress.tally.clone();
+        let Some(offered) = result::read(dialect.result.shape, answer, cx.plan, &mut tally) else {
+            return self.senseless(cx, answer);
+        };
+        cx.tell(EventKind::StatusComplete, "the server says that the job ended");
+        cx.progress.tally = tally;
+        cx.progress.percent = Some(100.0);
+        if offered.is_empty() { job_over(cx) } else { ReadErrors::enter(offered) }
+    }
+}
+
+fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
+    let wait = due.at_ms.saturating_sub(cx.now_ms);
+    if let Some(asked) = due.server_asked_ms.filter(|asked| *asked != wait) {
+        let text = format!("the server asks to wait {} s; waiting {} s", asked / 1000, wait / 1000);
+        cx.tell(EventKind::WaitLimited, text);
+    }
+}
+
+/// A job ended and its errors are read: the next one, or the end.
+pub(super) fn job_over(cx: &mut Cx<'_>) -> State {
+    cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);
+    if cx.dialect().is_some_and(|d| cx.progress.jobs_done < cx.plan.batches(d)) {
+        return State::Ready(Ready::default());
+    }
+    let rejected = cx.progress.tally.rejected.unwrap_or(0);
+    let ending = if rejected > cx.plan.policy.max_errors {
+        let sentence = format!("The job ended, and the server rejected {rejected} resources.");
+        Ending::new(Outcome::FinishedWithErrors, sentence, "Mend the rejected resources, and import those again.")
+    } else {
+        Ending::new(Outcome::Succeeded, "The server imported everything.", "")
+    };
+    ReadBackState::enter(cx, ending)
+}
+
+fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
+    let mut tally = cx.progress.tally.clone();
+    result::read_failure(answer, cx.plan, &mut tally);
+    cx.progress.tally = tally;
+    cx.tell(EventKind::StatusFailed, format!("the server says that the job failed (status {})", answer.status));
+    let stored = match cx.dialect().map(|d| d.result.failure) {
+        Some(FailureMeans::MaybePartlyStored) | None => "a part of the resources may be stored",
+    };
+    let sentence = format!("The server says that the job failed; {stored}.");
+    let advice = "See below what was read back and why resources were rejected; mend the files, then run again: \
+                  resources with an id are replaced, not doubled.";
+    ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
+}
+
+fn cancelled(cx: &mut Cx<'_>) -> State {
+    let advice = "What was stored before is not taken back by most servers.";
+    Finished::end(cx, Ending::new(Outcome::Cancelled, "The server says that the job was cancelled.", advice))
+}

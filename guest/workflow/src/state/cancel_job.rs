@@ -1,0 +1,131 @@
+//! A cancel is asked for, and believed when the status says so.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State};
+use crate::dialect::JobState;
+use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
+use crate::outcome::Outcome;
+use crate::pace;
+use crate::poll::{Meaning, classify};
+use crate::report::Ending;
+use crate::transition::{EventKind, PauseReason, Wake};
+
+/// How often the DELETE is sent when it is not answered; it may be repeated.
+const ATTEMPTS: u32 = 3;
+/// How often the status is asked for after an accepted DELETE.
+const CONFIRMS: u32 = 5;
+
+/// A cancel is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CancelJob {
+    job: AwaitStatus,
+    stage: Stage,
+    tries: u32,
+    due: Option<Wake>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Stage {
+    Delete,
+    Confirm,
+}
+
+impl CancelJob {
+    /// Cancels a job.
+    #[must_use]
+    pub fn new(job: AwaitStatus) -> Self {
+        Self { job, stage: Stage::Delete, tries: 0, due: None }
+    }
+
+    /// The status URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.job.url()
+    }
+
+    /// When it goes on.
+    #[must_use]
+    pub fn due(&self) -> Option<&Wake> {
+        self.due.as_ref()
+    }
+
+    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+        if !cx.is_due(self.due.as_ref()) {
+            return Ask::Stay;
+        }
+        let url = self.job.url().to_owned();
+        match self.stage {
+            Stage::Delete => Ask::Send(Exchange::delete(url)),
+            Stage::Confirm => {
+                let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
+                Ask::Send(Exchange::get(url, accept, KEEP_DOCUMENT))
+            }
+        }
+    }
+
+    pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
+        match (self.stage, reply) {
+            (Stage::Delete, Ok(answer)) => self.deleted(cx, &answer),
+            (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
+            (Stage::Delete, Err(failure)) => {
+                let text = format!("the cancel was not answered: {}", failure.text);
+                self.again(cx, ATTEMPTS, &text)
+            }
+            (Stage::Confirm, Err(failure)) => self.again(cx, CONFIRMS, &failure.text),
+        }
+    }
+
+    fn deleted(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        match answer.status {
+            200 | 202 | 204 => {
+                cx.tell(EventKind::Cancel, "the server accepted the cancel");
+                State::CancelJob(Self { stage: Stage::Confirm, tries: 0, due: None, ..self })
+            }
+            401 | 403 => {
+                let text = format!("The server answers {} to the cancel: it wants other credentials.", answer.status);
+                Paused::stop(cx, PauseReason::Credentials, text, State::CancelJob(self))
+            }
+            429 | 500.. => self.again(cx, ATTEMPTS, &format!("the cancel was answered {}", answer.status)),
+            409 => self.back(cx, "the server says that the job has already ended"),
+            status => self.back(cx, &format!("the server does not cancel: it answers {status}")),
+        }
+    }
+
+    fn confirmed(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
+        match classify(&dialect.poll, answer) {
+            Meaning::Job(JobState::Cancelled | JobState::Unknown, _) => over(cx),
+            _ if answer.status == 410 => over(cx),
+            Meaning::Job(JobState::Ended | JobState::Failed, _) => {
+                self.back(cx, "the job ended before it was cancelled")
+            }
+            _ => self.again(cx, CONFIRMS, "the job still runs"),
+        }
+    }
+
+    fn again(self, cx: &mut Cx<'_>, most: u32, text: &str) -> State {
+        let tries = self.tries + 1;
+        if tries >= most {
+            return self.back(cx, &format!("gave up cancelling: {text}"));
+        }
+        let wake = pace::back_off(None, tries, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        State::CancelJob(Self { tries, due: Some(wake), ..self })
+    }
+
+    /// Not cancelled: the job is waited for as before.
+    fn back(self, cx: &mut Cx<'_>, why: &str) -> State {
+        cx.tell(EventKind::Cancel, format!("not cancelled: {why}"));
+        State::AwaitStatus(self.job.at_once(cx.now_ms))
+    }
+}
+
+fn over(cx: &mut Cx<'_>) -> State {
+    let advice = "What was stored before is not taken back by most servers.";
+    Finished::end(
+        cx,
+        Ending::new(Outcome::Cancelled, "Cancelled, as asked; the server does not know the job any more.", advice),
+    )
+}

@@ -1,0 +1,156 @@
+//! The next kick-off can be sent: the one dangerous write.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State, SubmitLost};
+use crate::body::{self, BodyError};
+use crate::dialect::Dialect;
+use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_STATUS, Method};
+use crate::outcome::Outcome;
+use crate::pace;
+use crate::progress::CLASSES;
+use crate::report::Ending;
+use crate::request::Purpose;
+use crate::state::ReadBackState;
+use crate::transition::{EventKind, PauseReason, Wake};
+use crate::url;
+
+/// How often a kick-off that provably was not accepted is tried before the server counts as unreachable.
+const ATTEMPTS: u32 = 3;
+
+/// The next kick-off can be sent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ready {
+    failures: u32,
+    due: Option<Wake>,
+}
+
+impl Ready {
+    /// The dialect is known: is there anything to send, and would this server take it?
+    pub fn enter(cx: &mut Cx<'_>) -> State {
+        if cx.plan.purpose == Purpose::Verify {
+            return ReadBackState::enter(cx, Ending::new(Outcome::Succeeded, "Read back.", ""));
+        }
+        let Some(dialect) = cx.dialect().cloned() else { return State::Ready(Self::default()) };
+        match Self::problem(cx, &dialect) {
+            Some(ending) => Finished::end(cx, ending),
+            None => State::Ready(Self::default()),
+        }
+    }
+
+    fn problem(cx: &Cx<'_>, dialect: &Dialect) -> Option<Ending> {
+        let allowed = &dialect.inputs.schemes;
+        if let Some(input) = cx.plan.inputs.iter().find(|i| !allowed.contains(&url::scheme(&i.url))) {
+            let what = format!("This server does not fetch {} URLs.", url::scheme(&input.url));
+            let advice = format!("Put the files where it can fetch them: {}.", allowed.join(", "));
+            return Some(Ending::new(Outcome::InputInvalid, what, advice));
+        }
+        match body::fill(&dialect.kick_off.body, cx.plan, cx.plan.batch(dialect, 0)) {
+            Ok(_) => None,
+            Err(BodyError::MissingSetting(name)) => {
+                let what = format!("The dialect {} needs a value for {name}.", dialect.name);
+                Some(Ending::new(Outcome::Usage, what, format!("Give it: --set {name}=VALUE.")))
+            }
+            Err(BodyError::UnknownVariable(name)) => {
+                let what = format!("The dialect {} uses the variable ${{{name}}}, which does not exist.", dialect.name);
+                Some(Ending::new(Outcome::Usage, what, "Mend the dialect file."))
+            }
+        }
+    }
+
+    /// When it may be sent.
+    #[must_use]
+    pub fn due(&self) -> Option<&Wake> {
+        self.due.as_ref()
+    }
+
+    /// `step` before a submit only ends a wait.
+    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+        match &self.due {
+            Some(wake) if cx.now_ms >= wake.at_ms => {
+                Ask::Become(State::Ready(Self { failures: self.failures, due: None }))
+            }
+            _ => Ask::Stay,
+        }
+    }
+
+    /// The kick-off itself.
+    pub fn kick_off(cx: &Cx<'_>) -> Option<Exchange> {
+        let dialect = cx.dialect()?;
+        let kick_off = &dialect.kick_off;
+        let inputs = cx.plan.batch(dialect, cx.progress.jobs_done);
+        let body = body::fill(&kick_off.body, cx.plan, inputs).ok()?;
+        let mut headers = vec![("content-type", kick_off.content_type.clone()), ("accept", kick_off.accept.clone())];
+        headers.extend(kick_off.prefer.clone().map(|prefer| ("prefer", prefer)));
+        let url = cx.plan.base().join(&kick_off.path);
+        Some(Exchange { method: Method::Post, url, headers, body: Some(body.to_string()), keep: KEEP_STATUS })
+    }
+
+    /// What came of the kick-off.
+    pub fn submitted(self, cx: &mut Cx<'_>, reply: Reply) -> State {
+        match reply {
+            Ok(answer) => self.accepted_or_not(cx, &answer),
+            Err(failure) if failure.kind.nothing_sent() => self.not_sent(cx, &failure),
+            Err(failure) => SubmitLost::enter(cx, &failure.text),
+        }
+    }
+
+    fn not_sent(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
+        if failure.kind != FailureKind::Unreachable || self.failures + 1 >= ATTEMPTS {
+            return Finished::unreachable(cx, &failure.text);
+        }
+        self.again(cx, None, &failure.text)
+    }
+
+    fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
+        let failures = self.failures + 1;
+        cx.tell(EventKind::NotAccepted, text);
+        let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        State::Ready(Self { failures, due: Some(wake) })
+    }
+
+    fn accepted_or_not(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let accepted = cx.dialect().is_some_and(|d| d.kick_off.accepted.contains(&answer.status));
+        match answer.status {
+            _ if accepted => AwaitStatus::accepted(cx, answer),
+            429 | 503 if cx.now_ms < cx.progress.deadline_at_ms => {
+                self.again(cx, Some(answer), &format!("the server is busy: it answered {}", answer.status))
+            }
+            401 | 403 => {
+                let text = format!("The server answers {} to the kick-off: it wants other credentials.", answer.status);
+                Paused::stop(cx, PauseReason::Credentials, text, State::Ready(Self::default()))
+            }
+            400..=499 | 501 => refused(cx, answer),
+            status => SubmitLost::enter(cx, &format!("the server answered {status}, which says neither yes nor no")),
+        }
+    }
+}
+
+fn refused(cx: &mut Cx<'_>, answer: &Answer) -> State {
+    let said = words(answer);
+    let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.clone());
+    let raw = String::from_utf8_lossy(&answer.body);
+    let ending = match switched_off.filter(|rule| raw.contains(&rule.refusal)) {
+        Some(rule) => Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice),
+        None if matches!(answer.status, 404 | 405 | 501) => Ending::new(
+            Outcome::Unsupported,
+            format!("The server answers {} to the kick-off: it has no such operation. {said}", answer.status),
+            "Check the base URL, and whether the dialect is the right one (`fhir-import detect URL`).",
+        ),
+        None => Ending::new(
+            Outcome::Refused,
+            format!("The server refused the kick-off with {}. {said}", answer.status),
+            "Nothing was imported. Mend what the server names, then run again.",
+        ),
+    };
+    Finished::end(cx, ending)
+}
+
+/// What the server said, classes of messages only.
+fn words(answer: &Answer) -> String {
+    let Some(outcome) = answer.resource("OperationOutcome") else { return String::new() };
+    let classes = fhir_import_records::classify(&outcome, CLASSES);
+    let texts: Vec<&str> = classes.iter().map(|c| c.text.as_str()).filter(|t| !t.is_empty()).collect();
+    if texts.is_empty() { String::new() } else { format!("It says: {}", texts.join("; ")) }
+}
