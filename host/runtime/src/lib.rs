@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Room 6.
+pub mod files;
+pub mod journal;
+pub mod net;
+pub mod secrets;
+pub mod serve;

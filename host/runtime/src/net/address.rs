@@ -27,13 +27,13 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
-/// The IANA IPv4 Special-Purpose Address Registry, multicast, and one cloud's own.
+/// The IANA IPv4 Special-Purpose Address Registry, multicast, and what a cloud keeps for itself.
 const SPECIAL_V4: &[Ipv4Net] = &[
     v4(0, 0, 0, 0, 8),        // this network, RFC 791
     v4(10, 0, 0, 0, 8),       // private, RFC 1918
-    v4(100, 64, 0, 0, 10),    // carrier-grade NAT, RFC 6598; also Alibaba's metadata service
+    v4(100, 64, 0, 0, 10),    // carrier-grade NAT, RFC 6598; one cloud's metadata service
     v4(127, 0, 0, 0, 8),      // loopback, RFC 1122
-    v4(168, 63, 129, 16, 32), // Azure's platform services, which only answer from inside
+    v4(168, 63, 129, 16, 32), // one cloud's platform services, which answer from inside only
     v4(169, 254, 0, 0, 16),   // link-local, RFC 3927; metadata services at .169.254
     v4(172, 16, 0, 0, 12),    // private, RFC 1918
     v4(192, 0, 0, 0, 24),     // protocol assignments, RFC 6890

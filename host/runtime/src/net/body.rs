@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::error::{NetError, NetErrorKind, Phase, shown_limit};
+use super::failure::{Place, answer_failure};
 use super::phase::{Budget, OutOfTime};
-use super::sender::{Place, answer_failure};
 
 /// The task that drives a connection; ends with its owner.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ impl TimedBody {
 
     fn take(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, NetError>>> {
         self.wait = None;
+        if let Some(OutOfTime(limit)) = self.budget.over() {
+            return self.fail(self.error(NetErrorKind::Timeout, shown_limit(limit)));
+        }
         let came = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.room.checked_sub(came) {
             Some(room) => {

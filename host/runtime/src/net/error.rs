@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::origin::redact_url;
+use super::origin::{OriginError, redact_url};
+use super::policy::Denied;
 
 /// How far an exchange had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NetErrorKind {
+    /// The URL cannot be used for a request.
+    BadUrl,
     /// The answer's body is longer than the caller wanted.
     BodyTooLarge,
     /// The certificate is not valid yet, or not any more.
@@ -44,7 +47,7 @@ pub enum NetErrorKind {
     ConnectionClosed,
     /// No address accepted a connection in time.
     ConnectTimeout,
-    /// Nobody allowed the origin, or the URL has none.
+    /// Nobody allowed the origin.
     Denied,
     /// Name resolution failed; the host may exist.
     DnsFailed,
@@ -104,6 +107,7 @@ impl NetError {
     pub fn hint(&self) -> &'static str {
         use NetErrorKind as Kind;
         match self.kind {
+            Kind::BadUrl => "correct the URL",
             Kind::BodyTooLarge => {
                 "the answer is larger than any this import needs: check that the URL is the right one"
             }
@@ -130,6 +134,7 @@ impl NetError {
     fn what(&self) -> &'static str {
         use NetErrorKind as Kind;
         match self.kind {
+            Kind::BadUrl => "the URL cannot be used",
             Kind::BodyTooLarge => "the answer is too large",
             Kind::CertificateExpired => "the certificate is out of date",
             Kind::CertificateName => "the certificate is for another host",
@@ -154,10 +159,31 @@ impl NetError {
     }
 }
 
+impl From<OriginError> for NetError {
+    /// An error without its URL, which may hold anything.
+    fn from(error: OriginError) -> Self {
+        Self { phase: Phase::Policy, kind: NetErrorKind::BadUrl, url: String::new(), detail: error.to_string() }
+    }
+}
+
+impl From<Denied> for NetError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Origin(origin) => Self {
+                phase: Phase::Policy,
+                kind: NetErrorKind::Denied,
+                url: origin.to_string(),
+                detail: String::new(),
+            },
+            Denied::Url(error) => error.into(),
+        }
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Policy => "before anything was sent",
+            Self::Policy => "checking the request",
             Self::Dns => "resolving the host",
             Self::Connect => "connecting",
             Self::Tls => "securing the connection",
@@ -170,14 +196,14 @@ impl fmt::Display for Phase {
 
 impl fmt::Display for NetError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}, {}", self.what(), self.phase)?;
         if !self.url.is_empty() {
-            write!(out, " at {}", self.url)?;
+            write!(out, "{}: ", self.url)?;
         }
+        write!(out, "{} while {}", self.what(), self.phase)?;
         if !self.detail.is_empty() {
             write!(out, " ({})", self.detail)?;
         }
-        write!(out, ": {}", self.hint())
+        write!(out, "; {}", self.hint())
     }
 }
 
@@ -204,9 +230,17 @@ mod tests {
     fn it_says_what_where_and_what_to_try() {
         assert_eq!(
             error(Phase::Connect).to_string(),
-            "the connection was refused, connecting at https://fhir.example.org:8443/fhir?… (192.0.2.1:8443): \
+            "https://fhir.example.org:8443/fhir?…: the connection was refused while connecting (192.0.2.1:8443); \
              check the port, and that the server runs"
         );
+    }
+
+    #[test]
+    fn a_denied_origin_is_named_and_a_bad_url_is_not() {
+        let denied = NetError::from(Denied::Origin("https://evil.example".parse().unwrap()));
+        assert!(denied.to_string().starts_with("https://evil.example: the request is not allowed"), "{denied}");
+        let bad = NetError::from(Denied::Url(OriginError::UserInfo));
+        assert_eq!((bad.kind, bad.url.as_str()), (NetErrorKind::BadUrl, ""));
     }
 
     #[test]

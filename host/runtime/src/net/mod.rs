@@ -13,7 +13,10 @@
 
 mod address;
 mod body;
+mod dial;
 mod error;
+mod exchange;
+mod failure;
 mod origin;
 mod phase;
 mod policy;

@@ -16,8 +16,8 @@ pub struct PhaseLimits {
     pub connect: Duration,
     /// The TLS handshake: 10 s.
     pub tls: Duration,
-    /// From the last piece of the request that was taken for sending to the head of the answer: 90 s. Microsoft's
-    /// FHIR service holds a status request for up to 60 s.
+    /// From the last piece of the request that was taken for sending to the head of the answer: 90 s. Some servers
+    /// hold a status request for up to 60 s.
     pub first_byte: Duration,
     /// Between two pieces of the answer's body: 30 s.
     pub between_bytes: Duration,
@@ -58,6 +58,11 @@ impl Budget {
     /// When a phase that began at `begin` must be over: after its own limit, or with the exchange.
     pub(super) fn until(&self, begin: Instant, limit: Duration) -> Instant {
         self.ends.min(begin + limit)
+    }
+
+    /// Whether the whole exchange has taken too long. Needed where a peer is never waited for.
+    pub(super) fn over(&self) -> Option<OutOfTime> {
+        (Instant::now() >= self.ends).then_some(OutOfTime(self.limits.total))
     }
 
     /// Which limit it was that ended a phase at `at`.

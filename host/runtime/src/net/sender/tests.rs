@@ -10,6 +10,8 @@ use hyper::body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::TcpListener;
 
+use super::super::error::{NetErrorKind, Phase};
+use super::super::exchange::MAX_HEADERS;
 use super::super::testing::{SHORT, closed_port, get, peer, read_head, sender};
 use super::*;
 
@@ -80,16 +82,6 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn the_next_address_is_tried() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let open = listener.local_addr().unwrap();
-    let closed = SocketAddr::from(([127, 0, 0, 1], closed_port().await));
-    let url = Url::parse("http://a.example/").unwrap();
-    let stream = connect(&url, &[closed, open], &Budget::start(PhaseLimits::default())).await.unwrap();
-    assert_eq!(stream.peer_addr().unwrap(), open);
-}
-
-#[tokio::test]
 async fn a_private_address_is_not_dialled_for_a_pattern() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -109,7 +101,7 @@ async fn look_at<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 async fn an_ambiguous_url_is_not_sent() {
     let request = Request::get("http://127.1/?sig=CANARY").body(Empty::new()).unwrap();
     let error = sender(&NO_ROOTS, |_| ()).send(request, Permission::AnyAddress).await.unwrap_err();
-    assert_eq!((error.phase, error.kind), (Phase::Policy, NetErrorKind::Denied));
+    assert_eq!((error.phase, error.kind), (Phase::Policy, NetErrorKind::BadUrl));
     assert!(!format!("{error} {error:?}").contains("CANARY"));
 }
 
@@ -263,6 +255,27 @@ async fn a_peer_that_stops_reading_costs_its_limit() {
     let error = sender.send(request, Permission::AnyAddress).await.unwrap_err();
     assert_eq!((error.phase, error.kind), (Phase::Send, NetErrorKind::Timeout));
     assert!(error.may_have_been_sent());
+}
+
+#[tokio::test]
+async fn a_request_body_that_fails_is_no_fault_of_the_peer() {
+    let (port, _peer) = peer(async |mut stream| copy(&mut stream, &mut sink()).await).await;
+    let request = Request::post(format!("http://127.0.0.1:{port}/")).body(Broken).unwrap();
+    let error = sender(&NO_ROOTS, |_| ()).send(request, Permission::AnyAddress).await.unwrap_err();
+    assert_eq!((error.phase, error.kind), (Phase::Send, NetErrorKind::RequestBody));
+    assert!(!format!("{error} {error:?}").contains("CANARY"));
+}
+
+/// A request body that fails at once.
+struct Broken;
+
+impl Body for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::Error::other("CANARY"))))
+    }
 }
 
 #[tokio::test]
