@@ -27,7 +27,7 @@ pub(crate) mod records_world {
 }
 
 pub use importer_world::exports::fhir_import::workflow::catalog::Dialect;
-pub use importer_world::fhir_import::workflow::types::*;
+pub use importer_world::exports::fhir_import::workflow::types::*;
 pub use records_world::exports::fhir_import::workflow::records::{
     CheckOptions, Chosen, ErrorRow, FileSummary, Finding, Severity, Summary, TriageSummary, TypeSummary,
 };

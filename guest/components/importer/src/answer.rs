@@ -6,7 +6,7 @@ use fhir_import_workflow::transition::{DecisionKind, Event, Next, Pause, PauseRe
 use fhir_import_workflow::{Dialect, Error, Outcome, Retry, Started, Status};
 
 use crate::bindings::exports::fhir_import::workflow::{catalog, importer as wit};
-use crate::bindings::fhir_import::workflow::types;
+use crate::bindings::exports::fhir_import::workflow::types;
 
 pub fn error(error: Error) -> wit::Error {
     match error {

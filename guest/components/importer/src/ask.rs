@@ -1,10 +1,11 @@
 //! From the contract's types to the decisions' types.
 
+use fhir_import_workflow::json;
 use fhir_import_workflow::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
 use fhir_import_workflow::transition::Decision;
 
 use crate::bindings::exports::fhir_import::workflow::importer as wit;
-use crate::bindings::fhir_import::workflow::types;
+use crate::bindings::exports::fhir_import::workflow::types;
 
 /// A request; a dialect given in full is read here.
 pub fn request(request: wit::Request) -> Result<Request, wit::Error> {
@@ -47,7 +48,7 @@ fn choice(choice: types::DialectChoice) -> Result<DialectChoice, wit::Error> {
     match choice {
         types::DialectChoice::Detect => Ok(DialectChoice::Detect),
         types::DialectChoice::Named(name) => Ok(DialectChoice::Named(name)),
-        types::DialectChoice::Defined(json) => match serde_json::from_str(&json) {
+        types::DialectChoice::Defined(json) => match json::read(&json) {
             Ok(dialect) => Ok(DialectChoice::Defined(Box::new(dialect))),
             Err(error) => Err(wit::Error::PermanentInvalidRequest(format!("dialect: {error}"))),
         },

@@ -32,7 +32,7 @@ fn request(exchange: &Exchange) -> RequestBuilder {
 
 fn headers(response: &Response) -> Vec<(String, String)> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    response.headers().iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
+    response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
 fn body(response: &Response, keep: usize) -> Result<(Vec<u8>, bool), Failure> {

@@ -1,0 +1,5 @@
+//! What the tests share: a practice server and an importer with a virtual clock, the command line, a real HAPI server.
+
+pub(crate) mod files;
+pub(crate) mod hapi;
+pub(crate) mod rig;

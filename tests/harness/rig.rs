@@ -1,0 +1,140 @@
+//! An import in one process: the practice server, the component, a journal in memory, and a clock that never waits.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use fhir_import::contract::{DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
+use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal};
+use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
+use fhir_import::secrets::Secrets;
+use fhir_import::{Begin, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin, drive};
+use fhir_import_records::{CheckOptions, Checker};
+use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
+use url::Url;
+
+use crate::harness::files::FileHost;
+
+/// Compiled once for all tests.
+pub(crate) fn engine() -> Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new().expect("the components run on this machine")).clone()
+}
+
+/// A time at which every virtual clock starts: 2026-01-01T00:00:00Z.
+pub(crate) const START_MS: u64 = 1_767_225_600_000;
+
+/// The practice server with an importer that may reach it.
+pub(crate) struct Rig {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) importer: Importer,
+    pub(crate) journal: MemoryJournal,
+    pub(crate) clock: SharedClock,
+    pub(crate) files: FileHost,
+    dialect: &'static str,
+}
+
+/// What was seen of a drive.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) events: Vec<Event>,
+    pub(crate) failures: Vec<NetError>,
+}
+
+impl Watch for Seen {
+    fn happened(&mut self, event: &Event) {
+        self.events.push(event.clone());
+    }
+
+    fn failed(&mut self, error: &NetError) {
+        self.failures.push(error.clone());
+    }
+}
+
+impl Seen {
+    pub(crate) fn has(&self, kind: &str) -> bool {
+        self.events.iter().any(|event| event.kind == kind)
+    }
+}
+
+impl Rig {
+    pub(crate) async fn new(personality: Personality, script: Script) -> Self {
+        let sandbox = Sandbox::start(Config { personality, port: 0, script }).await.unwrap();
+        let base: Url = sandbox.base_url().parse().unwrap();
+        let clock: SharedClock = Arc::new(VirtualClock::at(START_MS));
+        let network = Network {
+            allow: AllowList::new(&base).unwrap(),
+            secrets: Secrets::default(),
+            sender: Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap(),
+        };
+        let importer = Importer::new(engine(), clock.clone(), network);
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files: FileHost::start(), dialect: personality.name() }
+    }
+
+    /// A request for files that are served to the practice server.
+    pub(crate) fn request(&self, files: &[(&str, &str)]) -> Request {
+        let mut checker = Checker::new(&CheckOptions { sample_size: 20, ..CheckOptions::default() });
+        let mut inputs = Vec::new();
+        for (kind, text) in files {
+            checker.next_file(Some(kind));
+            checker.feed(text.as_bytes());
+            let (_, summary) = checker.end_file();
+            let url = self.files.add(kind, text);
+            let resources = Some(summary.resources);
+            inputs.push(Input { url, resource_type: (*kind).to_owned(), resources, etag: None });
+        }
+        let summary = checker.finish();
+        let samples = summary.samples.into_iter();
+        Request {
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            time_ms: START_MS,
+            purpose: Purpose::Import,
+            base_url: self.sandbox.base_url(),
+            dialect: DialectChoice::Named(self.dialect.to_owned()),
+            inputs,
+            samples: samples.map(|s| Sample { reference: s.reference, fingerprint: s.fingerprint }).collect(),
+            expected: summary
+                .by_type
+                .into_iter()
+                .map(|(resource_type, t)| ExpectedCount { resource_type, resources: t.resources, distinct_ids: t.distinct_ids })
+                .collect(),
+            settings: Vec::new(),
+            documents_url: None,
+            policy: Policy { poll_max_ms: 600_000, deadline_ms: 3_600_000, max_errors: 0 },
+        }
+    }
+
+    /// Stores a request.
+    pub(crate) async fn begin(&self, request: &Request) -> ImportId {
+        let new = Begin {
+            request,
+            key: None,
+            inputs_digest: "digest".to_owned(),
+            server: request.base_url.clone(),
+            host: "{}".to_owned(),
+        };
+        begin(&self.importer, &self.journal, new).await.unwrap()
+    }
+
+    /// Drives an import as far as it goes.
+    pub(crate) async fn drive(&self, id: &ImportId) -> (End, Seen) {
+        let mut seen = Seen::default();
+        let end = drive(&self.importer, &self.journal, &self.lease(id), &Stop::default(), &mut seen).await.unwrap();
+        (end, seen)
+    }
+
+    /// The right to drive an import.
+    pub(crate) fn lease(&self, id: &ImportId) -> Lease {
+        self.journal.lease(id, &Holder::this_process(self.clock.now_ms())).unwrap()
+    }
+
+    /// Begins and drives.
+    pub(crate) async fn run(&self, files: &[(&str, &str)]) -> (End, Seen) {
+        let id = self.begin(&self.request(files)).await;
+        self.drive(&id).await
+    }
+}
+
+/// The sample data.
+pub(crate) fn synthea() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/data/synthea-12")
+}
