@@ -99,6 +99,11 @@ impl Sandbox {
 
     /// How many jobs were really started. More than one for one intent is the failure this number exists for.
     pub fn jobs(&self) -> usize {
+        self.server.accepted().len()
+    }
+
+    /// The status URLs of the jobs that were really started, as an operator would read them off the server.
+    pub fn job_urls(&self) -> Vec<String> {
         self.server.accepted()
     }
 

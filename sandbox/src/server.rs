@@ -4,7 +4,6 @@ use crate::script::{Action, Endpoint, Script};
 use crate::seen::Log;
 use crate::store::Store;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The state behind the endpoints that does not depend on the personality.
@@ -13,7 +12,7 @@ pub(crate) struct Server {
     pub(crate) base: String,
     pub(crate) store: Store,
     pub(crate) log: Log,
-    accepted: AtomicUsize,
+    accepted: Mutex<Vec<String>>,
     playing: Mutex<Playing>,
 }
 
@@ -27,7 +26,7 @@ struct Playing {
 impl Server {
     pub(crate) fn new(base: String, script: Script) -> Self {
         let playing = Mutex::new(Playing { script: Arc::new(script), ..Playing::default() });
-        Self { base, store: Store::default(), log: Log::new(), accepted: AtomicUsize::new(0), playing }
+        Self { base, store: Store::default(), log: Log::new(), accepted: Mutex::default(), playing }
     }
 
     pub(crate) fn script(&self) -> Arc<Script> {
@@ -49,13 +48,17 @@ impl Server {
         Some(fault.action.clone())
     }
 
-    /// Notes that a job was really started.
-    pub(crate) fn accept(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
+    /// Notes that a job was really started, and where it is asked for.
+    pub(crate) fn accept(&self, status_url: &str) {
+        self.accepted_urls().push(status_url.to_owned());
     }
 
-    pub(crate) fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::Relaxed)
+    pub(crate) fn accepted(&self) -> Vec<String> {
+        self.accepted_urls().clone()
+    }
+
+    fn accepted_urls(&self) -> MutexGuard<'_, Vec<String>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Playing> {

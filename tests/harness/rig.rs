@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use fhir_import::contract::{DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
+use fhir_import::contract::{Decision, DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
 use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal};
 use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
 use fhir_import::secrets::Secrets;
-use fhir_import::{Begin, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin, drive};
+use fhir_import::{Begin, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin, drive, resolve};
 use fhir_import_records::{CheckOptions, Checker};
 use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
 use url::Url;
@@ -47,6 +47,16 @@ impl Watch for Seen {
 
     fn failed(&mut self, error: &NetError) {
         self.failures.push(error.clone());
+    }
+}
+
+struct StopWhenAccepted(Stop);
+
+impl Watch for StopWhenAccepted {
+    fn happened(&mut self, event: &Event) {
+        if event.kind == "kick-off-accepted" {
+            self.0.request();
+        }
     }
 }
 
@@ -125,6 +135,28 @@ impl Rig {
     /// The right to drive an import.
     pub(crate) fn lease(&self, id: &ImportId) -> Lease {
         self.journal.lease(id, &Holder::this_process(self.clock.now_ms())).unwrap()
+    }
+
+    /// Begins, and drives until a job is accepted.
+    pub(crate) async fn begin_running(&self, files: &[(&str, &str)]) -> ImportId {
+        let id = self.begin(&self.request(files)).await;
+        let stop = Stop::default();
+        let mut watch = StopWhenAccepted(stop.clone());
+        let end = drive(&self.importer, &self.journal, &self.lease(&id), &stop, &mut watch).await.unwrap();
+        assert_eq!(end, End::Detached);
+        id
+    }
+
+    /// Takes a person's decision.
+    pub(crate) async fn resolve(&self, id: &ImportId, decision: &Decision) -> Result<Seen, DriveError> {
+        let mut seen = Seen::default();
+        resolve(&self.importer, &self.journal, &self.lease(id), decision, &mut seen).await?;
+        Ok(seen)
+    }
+
+    /// The status URL of the practice server's only job, as a person would read it off the server.
+    pub(crate) fn job_url(&self) -> String {
+        self.sandbox.job_urls().pop().expect("there is a job")
     }
 
     /// Begins and drives.

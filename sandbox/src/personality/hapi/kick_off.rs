@@ -50,7 +50,7 @@ fn accept(hapi: &Hapi, script: Arc<Script>, order: Order) -> Response {
         Issue::information(format!("Bulk import job has been submitted with ID: {id}")),
         Issue::information(format!("Use the following URL to poll for job status: {status_url}")),
     ]);
-    hapi.server.accept();
+    hapi.server.accept(&status_url);
     hapi.jobs.start(id, work::run(Arc::clone(&hapi.server), script, order));
     let response = reply(StatusCode::ACCEPTED, "application/json+fhir; charset=UTF-8", json::pretty(&body));
     with(response, CONTENT_LOCATION, &status_url)

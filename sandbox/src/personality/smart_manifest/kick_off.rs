@@ -60,7 +60,7 @@ pub(super) async fn kick_off(State(smart): State<Arc<Smart>>, headers: HeaderMap
 fn accept(smart: &Smart, script: Arc<Script>, order: Order) -> Response {
     let id = identity::uuid();
     let status_url = format!("{}/import-jobs/{id}", smart.server.base);
-    smart.server.accept();
+    smart.server.accept(&status_url);
     smart.jobs.start(id, work::run(Arc::clone(&smart.server), script, order, status_url.clone()));
     let body = json::compact(&outcome(&[Issue::information("The import has been accepted")]));
     with(reply(StatusCode::ACCEPTED, FHIR_JSON, body), CONTENT_LOCATION, &status_url)
