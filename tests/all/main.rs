@@ -3,7 +3,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+/// Bad input by the command line: the sentence, the exit code, nothing half done.
+mod bad_input;
+/// The commands beside `run`, and going on after a kill.
+mod commands;
 /// The components: their imports, their size.
 mod components;
+/// The examples run.
+mod examples;
+/// A real HAPI FHIR server.
+mod hapi_server;
 /// Whole imports through the component against the practice server, on a virtual clock.
 mod journeys;

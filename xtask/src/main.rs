@@ -1,2 +1,58 @@
-//! Placeholder.
-fn main() {}
+//! The house tasks: `cargo xtask demo | test | check | gen [--check] | counts`.
+
+mod check;
+mod counts;
+mod demo;
+mod generate;
+mod run;
+mod rust_code;
+mod set_up;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask <TASK>
+
+Tasks:
+  demo           builds the command and imports the sample data into the practice server
+  test           everything that must hold: format, house checks, lints, generated pages, all tests
+  check          the house checks alone: layers, names, budget, words
+  gen [--check]  writes docs/reference/ from the program; with --check only compares
+  counts         sizes of the components, crates, lengths of functions";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match task(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(args: &[&str]) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match args {
+        ["demo"] => demo::demo(&Workspace::find()?),
+        ["test"] => test::test(&Workspace::find()?),
+        ["check"] => check::check(&Workspace::find()?).map(done),
+        ["gen"] => generate::write(&Workspace::find()?).map(done),
+        ["gen", "--check"] => generate::compare(&Workspace::find()?).map(done),
+        ["counts"] => counts::counts(&Workspace::find()?).map(done),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! The files are in `dialects/`; their schema is [`fhir_import_workflow::dialect`]. There is no control flow here.
 
-use fhir_import_workflow::Dialect;
+use fhir_import_workflow::{Dialect, json};
 
 /// The built-in dialects as JSON, in alphabetical order of their names.
 pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/dialects.json"));
@@ -10,5 +10,5 @@ pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/dialects.json"));
 /// The built-in dialects, in alphabetical order of their names.
 #[must_use]
 pub fn all() -> Vec<Dialect> {
-    serde_json::from_str(JSON).expect("the build script wrote what the schema reads")
+    json::read(JSON).expect("the build script wrote what the schema reads")
 }

@@ -1,8 +1,6 @@
 //! Counting errors by kind, so that a million rows become a short table.
 
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// How many line numbers a class keeps as examples.
@@ -83,6 +81,11 @@ impl ErrorClass {
         self.code.is_empty() && self.text == OTHER
     }
 
+    /// What makes it a kind of its own.
+    fn key(&self) -> (IssueSeverity, &str, &str) {
+        (self.severity, &self.code, &self.text)
+    }
+
     fn absorb(&mut self, more: &Self) {
         self.severity = self.severity.max(more.severity);
         self.count = self.count.saturating_add(more.count);
@@ -99,7 +102,8 @@ impl ErrorClass {
 #[derive(Clone, Debug)]
 pub struct ErrorClasses {
     max_classes: usize,
-    classes: BTreeMap<(IssueSeverity, String, String), ErrorClass>,
+    /// In the order of [`ErrorClass::key`].
+    classes: Vec<ErrorClass>,
     other: Option<ErrorClass>,
 }
 
@@ -107,7 +111,7 @@ impl ErrorClasses {
     /// An empty table with room for `max_classes`, `other` not counted.
     #[must_use]
     pub fn new(max_classes: u32) -> Self {
-        Self { max_classes: max_classes as usize, classes: BTreeMap::new(), other: None }
+        Self { max_classes: max_classes as usize, classes: Vec::new(), other: None }
     }
 
     /// Counts a class, or adds to one that is there already.
@@ -115,13 +119,10 @@ impl ErrorClasses {
         if class.is_other() {
             return self.add_other(&class);
         }
-        let key = (class.severity, class.code.clone(), class.text.clone());
-        if let Some(known) = self.classes.get_mut(&key) {
-            known.absorb(&class);
-        } else if self.classes.len() < self.max_classes {
-            self.classes.insert(key, class);
-        } else {
-            self.add_other(&class);
+        match self.classes.binary_search_by(|known| known.key().cmp(&class.key())) {
+            Ok(at) => self.classes[at].absorb(&class),
+            Err(at) if self.classes.len() < self.max_classes => self.classes.insert(at, class),
+            Err(_) => self.add_other(&class),
         }
     }
 
@@ -135,8 +136,8 @@ impl ErrorClasses {
     /// The classes, worst first, then by count; `other` comes last.
     #[must_use]
     pub fn into_classes(self) -> Vec<ErrorClass> {
-        let mut classes: Vec<_> = self.classes.into_values().collect();
-        classes.sort_by_key(|class| Reverse((class.severity, class.count)));
+        let mut classes = self.classes;
+        classes.sort_unstable_by(|a, b| (b.severity, b.count).cmp(&(a.severity, a.count)).then(a.key().cmp(&b.key())));
         classes.extend(self.other);
         classes
     }

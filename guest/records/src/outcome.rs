@@ -122,8 +122,8 @@ fn read_issue(issue: &Map<String, Value>, around: &Around<'_>, found: &mut Vec<I
     let severity = IssueSeverity::read(issue.get("severity").and_then(Value::as_str));
     let code = issue.get("code").and_then(Value::as_str).filter(|code| is_code(code)).unwrap_or_default();
     let diagnostics = issue.get("diagnostics").and_then(Value::as_str).unwrap_or_default();
-    let embedded = serde_json::from_str::<Map<String, Value>>(diagnostics).ok();
-    let (around, diagnostics) = match &embedded {
+    let embedded: Option<Value> = serde_json::from_slice(diagnostics.as_bytes()).ok();
+    let (around, diagnostics) = match embedded.as_ref().and_then(Value::as_object) {
         Some(object) => (around.entering(object), first_text(object, &MESSAGE_FIELDS).unwrap_or_default()),
         None => (around.clone(), diagnostics),
     };

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dialect::{Confidence, Dialect, Signature};
+use crate::json;
 use crate::report::Detection;
 
 /// The part of a CapabilityStatement that detection reads.
@@ -58,11 +59,11 @@ pub struct Finding {
 impl Capabilities {
     /// Reads a CapabilityStatement.
     #[must_use]
-    pub fn read(value: Value) -> Option<Self> {
+    pub fn read(value: &Value) -> Option<Self> {
         if value["resourceType"] != "CapabilityStatement" {
             return None;
         }
-        serde_json::from_value(value).ok()
+        json::from_value(value).ok()
     }
 
     /// Finds the dialect whose signature fits best.
@@ -73,7 +74,7 @@ impl Capabilities {
             let best = dialect.detect.signatures.iter().filter(|s| self.fits(s)).max_by_key(|s| s.confidence);
             fits.extend(best.map(|signature| (index, signature)));
         }
-        fits.sort_by_key(|(_, signature)| std::cmp::Reverse(signature.confidence));
+        fits.sort_unstable_by_key(|(index, signature)| (std::cmp::Reverse(signature.confidence), *index));
         match fits.first() {
             Some((index, signature)) => self.found(dialects, *index, signature, &fits),
             None => self.nothing(dialects),
@@ -147,13 +148,11 @@ impl Capabilities {
     }
 
     fn types_with(&self, operation: &str) -> BTreeSet<&str> {
+        let named = |op: &Operation| op.name.as_deref().unwrap_or_default().trim_start_matches('$') == operation;
         let resources = self.rest.iter().flat_map(|r| &r.resource);
-        resources
-            .filter(|r| {
-                r.operation.iter().any(|op| op.name.as_deref().unwrap_or_default().trim_start_matches('$') == operation)
-            })
-            .filter_map(|r| r.kind.as_deref())
-            .collect()
+        let mut types = BTreeSet::new();
+        types.extend(resources.filter(|r| r.operation.iter().any(named)).filter_map(|r| r.kind.as_deref()));
+        types
     }
 
     fn definition(&self, operation: &str) -> Option<String> {
@@ -173,7 +172,8 @@ impl Capabilities {
 /// What the server's own OperationDefinition adds: more evidence, or proof that it is another operation.
 pub fn consult_definition(detection: &mut Detection, dialect: &Dialect, definition: &Value) {
     let parameters = definition["parameter"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let names: BTreeSet<&str> = parameters.iter().filter_map(|p| p["name"].as_str()).collect();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    names.extend(parameters.iter().filter_map(|p| p["name"].as_str()));
     let rule = &dialect.detect.definition;
     if let Some(name) = rule.refuses.iter().find(|name| names.contains(name.as_str())) {
         detection.evidence.push(format!("Its OperationDefinition has a parameter {name}: this is another operation."));
@@ -190,7 +190,7 @@ pub fn consult_definition(detection: &mut Detection, dialect: &Dialect, definiti
         let listed: Vec<&str> = names.into_iter().collect();
         format!("Its OperationDefinition lists other parameters than expected: {}.", listed.join(", "))
     });
-    if !rule.expects.is_empty() && seen.len() == rule.expects.len() && detection.confidence == Confidence::Medium {
-        detection.confidence = Confidence::High;
+    if !rule.expects.is_empty() && seen.len() == rule.expects.len() && detection.confidence == Confidence::Low {
+        detection.confidence = Confidence::Medium;
     }
 }

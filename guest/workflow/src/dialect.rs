@@ -307,8 +307,8 @@ pub enum RecoveryClass {
 pub struct Verify {
     /// Where the values come from.
     pub source: String,
-    /// How often a missing sample is asked for again.
+    /// How often missing samples, and counts that are short, are asked for again.
     pub attempts: u32,
-    /// How long to wait before the first time, in milliseconds; doubles each time.
+    /// How long to wait before the first time, in milliseconds, a second at least; doubles each time.
     pub settle_ms: u64,
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::json;
+
 /// A method that imports use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -73,14 +75,24 @@ impl Answer {
         self.header_values(name).next()
     }
 
-    /// The body as JSON; none when it is not, or was cut.
+    /// The body as JSON; none when it is not, or was cut. JSON is UTF-8 (RFC 8259 §8.1), but HAPI FHIR 8.8.0 writes the
+    /// status of a job as ISO-8859-1, and says so.
     #[must_use]
     pub fn json(&self) -> Option<Value> {
         if self.cut {
             return None;
         }
         let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-        serde_json::from_slice(body).ok()
+        if std::str::from_utf8(body).is_ok() || !self.is_latin1() {
+            return json::parse(body).ok();
+        }
+        // The first 256 characters of Unicode are those of ISO-8859-1.
+        let text: String = body.iter().map(|byte| char::from(*byte)).collect();
+        json::parse(text.as_bytes()).ok()
+    }
+
+    fn is_latin1(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=iso-8859-1"))
     }
 
     /// The body as a resource of a type.

@@ -17,6 +17,7 @@ pub mod detect;
 pub mod dialect;
 pub mod error;
 pub mod exchange;
+pub mod json;
 pub mod outcome;
 pub mod pace;
 pub mod plan;
@@ -30,6 +31,7 @@ pub mod retry_after;
 pub mod session;
 pub mod state;
 pub mod status;
+pub mod text;
 pub mod transition;
 pub mod url;
 
@@ -38,3 +40,6 @@ pub use error::Error;
 pub use outcome::{Outcome, Retry};
 pub use session::{Call, Session, Started, Turn, Waiting, start};
 pub use status::Status;
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,12 @@ pub fn poll(answer: &Answer, polls: u32, now_ms: u64, poll_max_ms: u64) -> Wake 
     Wake { at_ms: now_ms.saturating_add(delay), reason: WakeReason::Poll, server_asked_ms: asked }
 }
 
+/// The wait before a job is asked again without a pause of its own, after a person's decision for example.
+#[must_use]
+pub fn soon(now_ms: u64) -> Wake {
+    Wake { at_ms: now_ms.saturating_add(FLOOR_MS), reason: WakeReason::Poll, server_asked_ms: None }
+}
+
 /// The wait before a failed request is made again, after `failures` failures in a row. What a busy server asks for is
 /// honoured up to the deadline.
 #[must_use]

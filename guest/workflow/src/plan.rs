@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::json;
 use crate::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
 use crate::url::BaseUrl;
 
@@ -14,6 +15,9 @@ pub const VERSION: u32 = 1;
 
 /// Most samples in a request.
 pub const MAX_SAMPLES: usize = 200;
+
+/// Most types in a request; FHIR R5 has 157.
+pub const MAX_TYPES: usize = 200;
 
 /// What never changes during an import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +57,9 @@ impl Plan {
     pub fn new(request: Request, builtin: &[Dialect]) -> Result<Self, Error> {
         check(&request)?;
         let (dialects, configured) = choose(request.dialect, builtin)?;
+        // Not `collect`, which would bring a sort of its own into the component.
+        let mut settings = BTreeMap::new();
+        settings.extend(request.settings);
         Ok(Self {
             version: VERSION,
             id: request.id,
@@ -64,7 +71,7 @@ impl Plan {
             inputs: request.inputs,
             samples: request.samples,
             expected: request.expected,
-            settings: request.settings.into_iter().collect(),
+            settings,
             policy: request.policy,
         })
     }
@@ -74,14 +81,16 @@ impl Plan {
     /// # Errors
     /// [`Error::InvalidPlan`] when it is not a plan, or of a newer form.
     pub fn decode(text: &str) -> Result<Self, Error> {
-        let plan: Self = serde_json::from_str(text).map_err(|e| Error::InvalidPlan(format!("not a plan: {e}")))?;
-        if plan.version != VERSION {
+        let refuse = |e| Error::InvalidPlan(format!("not a plan: {e}"));
+        let value = json::parse(text.as_bytes()).map_err(refuse)?;
+        let form: Form = json::from_value(&value).map_err(refuse)?;
+        if form.version != VERSION {
             return Err(Error::InvalidPlan(format!(
                 "the plan has form {}, this component reads form {VERSION}: use the component that made it",
-                plan.version
+                form.version
             )));
         }
-        Ok(plan)
+        json::from_value(&value).map_err(refuse)
     }
 
     /// The plan as text.
@@ -110,6 +119,12 @@ impl Plan {
     }
 }
 
+/// The part of a plan that is read before its form is known.
+#[derive(Deserialize)]
+struct Form {
+    version: u32,
+}
+
 fn per_job(dialect: &Dialect, inputs: usize) -> usize {
     dialect.inputs.per_job.map_or(inputs, |n| n as usize).max(1)
 }
@@ -125,8 +140,20 @@ fn check(request: &Request) -> Result<(), Error> {
     if request.purpose == Purpose::Import && request.inputs.is_empty() {
         return Err(invalid("inputs", "an import needs at least one file"));
     }
+    if request.purpose == Purpose::Verify && request.samples.is_empty() && request.expected.is_empty() {
+        return Err(invalid("samples", "to verify, something to read back is needed"));
+    }
     if request.samples.len() > MAX_SAMPLES {
         return Err(invalid("samples", "at most 200 can be read back"));
+    }
+    if request.expected.len() > MAX_TYPES {
+        return Err(invalid("expected", "at most 200 types can be counted"));
+    }
+    if request.inputs.iter().any(|i| !is_type(&i.resource_type)) {
+        return Err(invalid("inputs", "a resource type must be a name of letters"));
+    }
+    if request.expected.iter().any(|e| !is_type(&e.resource_type)) {
+        return Err(invalid("expected", "a resource type must be a name of letters"));
     }
     match request.samples.iter().find(|s| !is_reference(&s.reference)) {
         Some(_) => Err(invalid("samples", "a reference must be Type/id")),
@@ -137,11 +164,15 @@ fn check(request: &Request) -> Result<(), Error> {
 /// `Type/id` as FHIR spells it (R4, "id" and "resource types"), so that it can stand in a URL as it is.
 fn is_reference(text: &str) -> bool {
     text.split_once('/').is_some_and(|(kind, id)| {
-        !kind.is_empty()
-            && kind.chars().all(|c| c.is_ascii_alphabetic())
+        is_type(kind)
             && (1..=64).contains(&id.len())
             && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.')
     })
+}
+
+/// A resource type as FHIR spells them; the longest that is defined has 33 letters.
+fn is_type(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphabetic())
 }
 
 fn choose(choice: DialectChoice, builtin: &[Dialect]) -> Result<(Vec<Dialect>, bool), Error> {

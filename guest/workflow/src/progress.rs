@@ -6,7 +6,7 @@ use fhir_import_records::{ErrorClass, ErrorClasses};
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
-use crate::plan::Plan;
+use crate::plan::{MAX_TYPES, Plan};
 use crate::read_back::ReadBack;
 use crate::report::Detection;
 
@@ -65,8 +65,11 @@ impl Progress {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Tally {
-    /// Resources imported.
-    pub imported: Option<u64>,
+    /// Resources imported, where the server says how many.
+    imported: Option<u64>,
+    /// How often the server did not say how many it imported.
+    #[serde(default)]
+    silent: u32,
     /// Resources rejected.
     pub rejected: Option<u64>,
     /// The same by type.
@@ -91,9 +94,6 @@ pub struct Counts {
 /// Kinds of errors that are kept apart.
 pub const CLASSES: u32 = 20;
 
-/// Most types whose counts are kept apart; FHIR R5 has 157.
-const MAX_TYPES: usize = 200;
-
 impl Tally {
     /// Adds resources that the server says it imported.
     pub fn add_imported(&mut self, resource_type: Option<&str>, count: u64) {
@@ -101,6 +101,17 @@ impl Tally {
         if let Some(counts) = self.counts(resource_type) {
             add(&mut counts.imported, count);
         }
+    }
+
+    /// Something was imported, and the server does not say how much.
+    pub fn add_silence(&mut self) {
+        self.silent = self.silent.saturating_add(1);
+    }
+
+    /// Resources imported, when the server says it of all of them.
+    #[must_use]
+    pub fn imported(&self) -> Option<u64> {
+        self.imported.filter(|_| self.silent == 0)
     }
 
     /// Adds resources that the server says it rejected.
@@ -116,6 +127,13 @@ impl Tally {
         let mut all = ErrorClasses::new(CLASSES);
         all.merge(std::mem::take(&mut self.errors));
         all.merge(classes);
+        self.errors = all.into_classes();
+    }
+
+    /// Keeps the first classes apart and counts the others in one.
+    pub fn fold_errors(&mut self, classes: u32) {
+        let mut all = ErrorClasses::new(classes);
+        all.merge(std::mem::take(&mut self.errors));
         self.errors = all.into_classes();
     }
 

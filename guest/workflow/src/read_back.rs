@@ -22,9 +22,9 @@ pub struct ReadBack {
     /// How many resources of a type the server has.
     #[serde(default)]
     pub totals: BTreeMap<String, u64>,
-    /// Types of which the server has fewer than were sent.
+    /// Which of the plan's types the server has fewer of than were sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub short: Vec<String>,
+    pub short: Vec<u32>,
     /// Why reading stopped early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
@@ -84,12 +84,13 @@ impl ReadBack {
         }
         if !self.totals.is_empty() {
             lines.push(format!(
-                "Counts of {} types were asked for: they show a loss only where the server had nothing of that type before.",
+                "The server was asked how many resources it has of each type, and told it of {}: that shows a loss only \
+                 where it had none of the type before.",
                 self.totals.len()
             ));
         }
         if let Some(reason) = &self.stopped {
-            lines.push(format!("Reading back stopped early: {reason}"));
+            lines.push(format!("Reading back stopped early: {reason}."));
         }
         if lines.is_empty() {
             lines.push("Nothing was read back: the outcome rests on the server's word alone.".to_owned());
@@ -98,16 +99,21 @@ impl ReadBack {
     }
 
     fn sample_limit(&self, plan: &Plan) -> String {
-        let sent: u64 = plan.expected.iter().map(|e| e.resources).sum();
+        let sent: u64 = plan.expected.iter().fold(0, |sum, e| sum.saturating_add(e.resources));
         let asked = self.asked;
-        if u64::from(asked) >= sent {
-            return format!("All {asked} resources were asked for by id and compared without meta and text.");
+        let compared = plan.samples.iter().all(|sample| !sample.fingerprint.is_empty());
+        if sent == 0 || !compared {
+            let how = if compared { "compared without meta and text" } else { "not all of them were compared" };
+            return format!("{asked} resources were asked for by id; {how}.");
         }
+        if u64::from(asked) >= sent {
+            return format!("All resources ({asked}) were asked for by id and compared without meta and text.");
+        }
+        let (whole, tenths) = percent_in_tenths(visible_loss(asked));
         format!(
             "{asked} of {sent} resources, chosen by a hash of their ids, were asked for by id and compared without meta \
-             and text: a random loss of {:.1} % or more would have been seen with 95 % probability, a smaller one may \
-             not.",
-            visible_loss(asked) * 100.0
+             and text: a random loss of {whole}.{tenths} % or more would have been seen with 95 % probability, a smaller \
+             one may not.",
         )
     }
 }
@@ -115,6 +121,13 @@ impl ReadBack {
 /// The smallest share that, lost at random, leaves at most a 5 % chance that `n` samples are all there.
 fn visible_loss(n: u32) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / f64::from(n))
+}
+
+/// A share between 0 and 1 as percent and tenths of a percent: formatting a float would be 16 kB of the component.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share times 1000 is at most 1000")]
+fn percent_in_tenths(share: f64) -> (u32, u32) {
+    let tenths = (share * 1000.0).round() as u32;
+    (tenths / 10, tenths % 10)
 }
 
 /// The type of a reference `Type/id`.
@@ -131,6 +144,13 @@ mod tests {
     fn the_loss_that_samples_show_follows_from_their_number() {
         assert!((visible_loss(50) - 0.058).abs() < 0.001);
         assert!((visible_loss(1) - 0.95).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_share_is_shown_in_tenths_of_a_percent() {
+        for (share, shown) in [(0.0, (0, 0)), (0.058_2, (5, 8)), (0.949_96, (95, 0)), (1.0, (100, 0))] {
+            assert_eq!(percent_in_tenths(share), shown, "{share}");
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The final word, as data.
 
-use std::collections::BTreeMap;
-
 use fhir_import_records::ErrorClass;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +7,7 @@ use crate::dialect::Confidence;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::text::clip;
 
 /// What was found out about the server.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -97,6 +96,27 @@ pub struct Report {
 /// Missing samples that are named.
 const NAMED_MISSING: usize = 20;
 
+/// Bytes of a sentence or an advice that are kept.
+const WORDS: usize = 1200;
+
+/// Bytes of a piece of evidence, or of the server's name, that are kept.
+const EVIDENCE: usize = 300;
+
+/// Pieces of evidence, and of candidates, that are kept.
+const PIECES: usize = 6;
+
+impl Detection {
+    /// The same, cut to what a checkpoint can hold: most of it are the server's own words.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.evidence.truncate(PIECES);
+        self.candidates.truncate(PIECES);
+        self.evidence.iter_mut().for_each(|line| *line = clip(line, EVIDENCE));
+        self.software = self.software.map(|name| clip(&name, EVIDENCE));
+        self
+    }
+}
+
 impl Report {
     /// The report of where an import stands.
     #[must_use]
@@ -109,7 +129,7 @@ impl Report {
             detection: progress.detection.clone(),
             proven,
             types: types(plan, progress),
-            imported: progress.tally.imported,
+            imported: progress.tally.imported(),
             rejected: progress.tally.rejected,
             errors: progress.tally.errors.clone(),
             verdict: progress.read_back.verdict(),
@@ -133,15 +153,15 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// An ending.
+    /// An ending; what servers added to its words is cut to a length that a checkpoint can hold.
     #[must_use]
-    pub fn new(outcome: Outcome, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { outcome, sentence: sentence.into(), advice: advice.into() }
+    pub fn new(outcome: Outcome, sentence: impl AsRef<str>, advice: impl AsRef<str>) -> Self {
+        Self { outcome, sentence: clip(sentence.as_ref(), WORDS), advice: clip(advice.as_ref(), WORDS) }
     }
 }
 
 fn types(plan: &Plan, progress: &Progress) -> Vec<TypeCount> {
-    let mut rows: BTreeMap<&str, TypeCount> = BTreeMap::new();
+    let mut rows = Vec::new();
     for expected in &plan.expected {
         row(&mut rows, &expected.resource_type).sent = Some(expected.resources);
     }
@@ -157,9 +177,14 @@ fn types(plan: &Plan, progress: &Progress) -> Vec<TypeCount> {
         let row = row(&mut rows, kind);
         (row.sampled, row.found, row.equal) = (counts.sampled, counts.found, counts.equal);
     }
-    rows.into_iter().map(|(kind, row)| TypeCount { resource_type: kind.to_owned(), ..row }).collect()
+    rows
 }
 
-fn row<'a, 'b>(rows: &'a mut BTreeMap<&'b str, TypeCount>, kind: &'b str) -> &'a mut TypeCount {
-    rows.entry(kind).or_default()
+/// The row of a type; rows are in alphabetical order.
+fn row<'a>(rows: &'a mut Vec<TypeCount>, kind: &str) -> &'a mut TypeCount {
+    let at = rows.binary_search_by(|row| row.resource_type.as_str().cmp(kind)).unwrap_or_else(|at| {
+        rows.insert(at, TypeCount { resource_type: kind.to_owned(), ..TypeCount::default() });
+        at
+    });
+    &mut rows[at]
 }

@@ -13,6 +13,7 @@ use crate::state::{
     Ask, AwaitStatus, CancelJob, Cx, Finished, Paused, ReadCapabilities, Ready, Reply, State, SubmitLost,
 };
 use crate::transition::{Decision, DecisionKind, Event, EventKind, Next, PauseReason, Transition};
+use crate::url::MAX_URL;
 
 /// Which call of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +139,10 @@ impl Session {
         if !matches!(self.state, State::Ready(_) | State::SubmitLost(_)) {
             return Err(Error::InvalidCall(format!("recover, while the import is {}", self.state.phase())));
         }
-        Ok(self.change(now_ms, Vec::new(), |cx, _| SubmitLost::recover(cx)))
+        Ok(self.change(now_ms, Vec::new(), |cx, state| match state {
+            State::SubmitLost(lost) => lost.recover(cx),
+            _ => SubmitLost::default().recover(cx),
+        }))
     }
 
     /// What a person decided. Sends nothing.
@@ -149,6 +153,9 @@ impl Session {
         if !self.decisions().contains(&decision.kind()) {
             let (kind, phase) = (decision.kind(), self.state.phase());
             return Err(Error::InvalidCall(format!("{kind:?} cannot be decided while the import is {phase}")));
+        }
+        if matches!(decision, Decision::Adopt(url) if !(1..=MAX_URL).contains(&url.len())) {
+            return Err(Error::InvalidCall(format!("a status URL has 1 to {MAX_URL} bytes")));
         }
         Ok(self.change(now_ms, Vec::new(), |cx, state| resolved(cx, state, decision)))
     }
@@ -183,9 +190,10 @@ impl Session {
     }
 
     fn transition(self, events: Vec<Event>) -> Transition {
-        let next = self.next();
-        let checkpoint = Checkpoint::new(&self.plan, self.progress, self.state).encode();
-        Transition { checkpoint, next, events }
+        let mut checkpoint = Checkpoint::new(&self.plan, self.progress, self.state);
+        let text = checkpoint.encode();
+        let next = checkpoint.state.next(&self.plan, &checkpoint.progress);
+        Transition { checkpoint: text, next, events }
     }
 
     /// What the owner of the loop does next.
@@ -244,61 +252,74 @@ fn resolved(cx: &mut Cx<'_>, state: State, decision: &Decision) -> State {
     cx.tell(EventKind::Resolved, format!("decided: {:?}", decision.kind()));
     match (decision, state) {
         (Decision::Adopt(url), _) => AwaitStatus::adopt(cx, url),
-        (Decision::Resubmit, _) => State::Ready(Ready::default()),
+        (Decision::Resubmit, _) => State::Ready(Ready::once_more(cx, 0)),
         (Decision::Cancel, state) => cancel(cx, state),
         (Decision::Extend(ms), State::Paused(paused)) => {
             cx.progress.deadline_at_ms = cx.progress.deadline_at_ms.max(cx.now_ms).saturating_add(*ms);
-            at_once(cx, paused.into_back())
+            paused.into_back()
         }
-        (Decision::Continue, State::Paused(paused)) => at_once(cx, paused.into_back()),
+        (Decision::Continue, State::Paused(paused)) => paused.into_back(),
         (Decision::GiveUp, State::Paused(paused)) => give_up(cx, &paused),
         (_, state) => state,
     }
 }
 
-/// A job that is gone on with is asked at once.
-fn at_once(cx: &Cx<'_>, state: State) -> State {
-    match state {
-        State::AwaitStatus(job) => State::AwaitStatus(job.at_once(cx.now_ms)),
-        other => other,
-    }
-}
-
 fn give_up(cx: &mut Cx<'_>, paused: &Paused) -> State {
     let pause = paused.pause();
-    let advice = match paused.reason() {
-        PauseReason::SubmitUnknown => "Before another run, look at the server for a job of this import.",
-        _ => "The job may still be running on the server.",
+    let advice = match (paused.reason(), paused.back().job_url(), cx.progress.jobs_done) {
+        (PauseReason::SubmitUnknown, ..) => "Before another run, look at the server for a job of this import.",
+        (_, Some(_), _) => "The job may still be running on the server.",
+        (_, None, 0) => "No import was started.",
+        (_, None, _) => "What earlier jobs imported stays on the server.",
     };
     Finished::end(cx, Ending::new(pause.outcome, format!("Given up: {}", pause.message), advice))
 }
 
 fn cancel(cx: &mut Cx<'_>, state: State) -> State {
-    let state = match state {
-        State::Paused(paused) if paused.back().job_url().is_some() => paused.into_back(),
+    let place = match &state {
+        State::Paused(paused) => paused.back(),
         other => other,
     };
-    match state {
-        State::AwaitStatus(job) => cancel_job(cx, job),
-        State::CancelJob(job) => State::CancelJob(job),
-        State::ReadCapabilities(_) | State::ReadDefinition(_) | State::Ready(_) if cx.progress.jobs_done == 0 => {
-            Finished::end(cx, Ending::new(Outcome::Cancelled, "Cancelled before anything was sent.", ""))
+    match place {
+        State::AwaitStatus(job) => match delete(cx, job) {
+            Some(cancelling) => cancelling,
+            None => state,
+        },
+        State::CancelJob(job) => State::CancelJob(job.clone()),
+        State::ReadCapabilities(_) | State::ReadDefinition(_) => no_more_jobs(cx),
+        State::Ready(ready) if ready.is_clean() => no_more_jobs(cx),
+        State::ReadErrors(_) if cx.jobs_left() > 1 => {
+            cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);
+            no_more_jobs(cx)
         }
-        other => {
+        _ => {
             cx.tell(EventKind::Cancel, "not cancelled: there is no job in flight to cancel");
-            other
+            state
         }
     }
 }
 
-fn cancel_job(cx: &mut Cx<'_>, job: AwaitStatus) -> State {
+/// Ends an import that has no job in flight.
+fn no_more_jobs(cx: &mut Cx<'_>) -> State {
+    let (sentence, advice) = match cx.progress.jobs_done {
+        0 => ("Cancelled before a job was started.".to_owned(), ""),
+        done => (
+            format!("Cancelled; {done} of {} jobs had ended, and no other one was started.", done + cx.jobs_left()),
+            "What those imported stays on the server.",
+        ),
+    };
+    Finished::end(cx, Ending::new(Outcome::Cancelled, sentence, advice))
+}
+
+/// Cancels a job where the dialect knows how.
+fn delete(cx: &mut Cx<'_>, job: &AwaitStatus) -> Option<State> {
     let rule = cx.dialect().map(|d| d.cancel.clone());
     match rule {
-        Some(rule) if rule.shape == CancelShape::Delete => State::CancelJob(CancelJob::new(job)),
+        Some(rule) if rule.shape == CancelShape::Delete => Some(State::CancelJob(CancelJob::new(job.clone()))),
         rule => {
             let advice = rule.and_then(|r| r.advice).unwrap_or_default();
             cx.tell(EventKind::Cancel, format!("not cancelled: this server offers no way to cancel a job. {advice}"));
-            State::AwaitStatus(job)
+            None
         }
     }
 }

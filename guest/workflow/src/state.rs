@@ -88,6 +88,12 @@ impl Cx<'_> {
         self.plan.dialects.get(self.progress.chosen? as usize)
     }
 
+    /// Jobs of this import that did not end yet.
+    #[must_use]
+    pub fn jobs_left(&self) -> u32 {
+        self.dialect().map_or(0, |d| self.plan.batches(d)).saturating_sub(self.progress.jobs_done)
+    }
+
     /// Says what happened.
     pub fn tell(&mut self, kind: EventKind, text: impl Into<String>) {
         self.events.push(Event { at_ms: self.now_ms, kind, text: text.into() });

@@ -1,6 +1,9 @@
 //! The little of URLs that decisions need. What is allowed to be dialled is the host's business, which has a full
 //! parser; here an origin is compared and a reference resolved.
 
+/// The longest URL of a server's that is kept, in bytes.
+pub const MAX_URL: usize = 2048;
+
 /// The FHIR base URL of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct BaseUrl<'a> {

@@ -17,6 +17,7 @@ mod importer;
 pub mod journal;
 pub mod net;
 mod outgoing;
+pub mod run;
 pub mod secrets;
 pub mod serve;
 mod stop;

@@ -1,54 +1,118 @@
-//! An ordinary exchange, by waki. The limits of time are the host's.
+//! One exchange, by `wasi` directly: the answer is awaited while the body is written, so that an early refusal is seen.
+//! The limits of time are the host's.
 
 use fhir_import_workflow::exchange::{Answer, Exchange, Failure, FailureKind, Method};
-use waki::{Client, ErrorCode, RequestBuilder, Response};
+use wasi::http::outgoing_handler;
+use wasi::http::types::{
+    self as http, ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, OutgoingBody,
+    OutgoingRequest, Scheme,
+};
+use wasi::io::streams::{InputStream, StreamError};
 
+/// `blocking-write-and-flush` takes at most this much (wasi:io/streams).
+const WRITE: usize = 4096;
 /// How much is read at a time.
-const PIECE: u64 = 64 << 10;
+const READ: u64 = 64 << 10;
 
-/// Sends and reads, at most as many bytes as are to be kept.
+/// Sends and reads, at most as many bytes as are to be kept. A failure before the request was handed to the host sent
+/// nothing.
 pub fn send(exchange: &Exchange) -> Result<Answer, Failure> {
-    let response = request(exchange).send().map_err(|error| failure(&error))?;
-    let status = response.status_code();
-    let headers = headers(&response);
-    let (body, cut) = body(&response, exchange.keep)?;
-    Ok(Answer { status, headers, body, cut })
+    let request = request(exchange).ok_or_else(|| failure(FailureKind::Denied))?;
+    let body = request.body().map_err(|()| failure(FailureKind::Denied))?;
+    let future = outgoing_handler::handle(request, None).map_err(|code| failure(kind(&code)))?;
+    write(body, exchange.body.as_deref().unwrap_or_default().as_bytes());
+    let response = wait(&future)?;
+    read(&response, exchange)
 }
 
-fn request(exchange: &Exchange) -> RequestBuilder {
-    let client = Client::new();
-    let builder = match exchange.method {
-        Method::Get => client.get(&exchange.url),
-        Method::Post => client.post(&exchange.url),
-        Method::Delete => client.delete(&exchange.url),
-    };
-    let headers = exchange.headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let builder = builder.headers(headers.collect::<Vec<_>>());
-    match &exchange.body {
-        Some(body) => builder.body(body.as_bytes().to_vec()),
-        None => builder,
+fn request(exchange: &Exchange) -> Option<OutgoingRequest> {
+    let url = exchange.url.split_once('#').map_or(exchange.url.as_str(), |(url, _fragment)| url);
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let fields = Fields::new();
+    for (name, value) in &exchange.headers {
+        fields.append(name, value.as_bytes()).ok()?;
+    }
+    let request = OutgoingRequest::new(fields);
+    let scheme = if scheme.eq_ignore_ascii_case("https") { Scheme::Https } else { Scheme::Http };
+    request.set_method(&method(exchange.method)).ok()?;
+    request.set_scheme(Some(&scheme)).ok()?;
+    request.set_authority(Some(authority)).ok()?;
+    request.set_path_with_query(Some(&format!("{slash}{path}"))).ok()?;
+    Some(request)
+}
+
+fn method(method: Method) -> http::Method {
+    match method {
+        Method::Get => http::Method::Get,
+        Method::Post => http::Method::Post,
+        Method::Delete => http::Method::Delete,
     }
 }
 
-fn headers(response: &Response) -> Vec<(String, String)> {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
+/// A server may answer before it has read everything: a write that fails is no verdict, the answer is.
+fn write(body: OutgoingBody, bytes: &[u8]) {
+    if let Ok(stream) = body.write() {
+        for piece in bytes.chunks(WRITE) {
+            if stream.blocking_write_and_flush(piece).is_err() {
+                return;
+            }
+        }
+        drop(stream);
+        // An error here means that the exchange is over already; its answer says how.
+        let _ = OutgoingBody::finish(body, None);
+    }
 }
 
-fn body(response: &Response, keep: usize) -> Result<(Vec<u8>, bool), Failure> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk(PIECE).map_err(|error| failure(&error))? {
-        body.extend_from_slice(&piece);
-        if body.len() > keep {
-            body.truncate(keep);
-            return Ok((body, true));
+fn wait(future: &FutureIncomingResponse) -> Result<IncomingResponse, Failure> {
+    loop {
+        match future.get() {
+            Some(Ok(Ok(response))) => return Ok(response),
+            Some(Ok(Err(code))) => return Err(failure(kind(&code))),
+            Some(Err(())) => return Err(failure(FailureKind::Broken)),
+            None => future.subscribe().block(),
         }
     }
-    Ok((body, false))
 }
 
-fn failure(error: &anyhow::Error) -> Failure {
-    let kind = error.downcast_ref::<ErrorCode>().map_or(FailureKind::Broken, kind);
+/// Of a kick-off, the status and the headers say whether it was accepted: a body that breaks off takes nothing away.
+fn read(response: &IncomingResponse, exchange: &Exchange) -> Result<Answer, Failure> {
+    let status = response.status();
+    let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+    let headers = response.headers().entries().into_iter().map(|(name, value)| (name, text(value))).collect();
+    let body = response.consume().map_err(|()| failure(FailureKind::Broken))?;
+    let mut bytes = Vec::new();
+    let cut = match (read_body(&body, exchange.keep, &mut bytes), exchange.method) {
+        (Ok(cut), _) => cut,
+        (Err(()), Method::Post) => true,
+        (Err(()), Method::Get | Method::Delete) => return Err(failure(FailureKind::Broken)),
+    };
+    Ok(Answer { status, headers, body: bytes, cut })
+}
+
+/// Says whether the body is longer than what is kept.
+fn read_body(body: &IncomingBody, keep: usize, bytes: &mut Vec<u8>) -> Result<bool, ()> {
+    let stream = body.stream()?;
+    while let Some(piece) = piece(&stream)? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > keep {
+            bytes.truncate(keep);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn piece(stream: &InputStream) -> Result<Option<Vec<u8>>, ()> {
+    match stream.blocking_read(READ) {
+        Ok(piece) => Ok(Some(piece)),
+        Err(StreamError::Closed) => Ok(None),
+        Err(StreamError::LastOperationFailed(_)) => Err(()),
+    }
+}
+
+fn failure(kind: FailureKind) -> Failure {
     Failure { kind, text: text(kind) }
 }
 
@@ -71,7 +135,7 @@ fn kind(code: &ErrorCode) -> FailureKind {
 }
 
 /// The kind in words. The host knows more, and says it itself.
-pub fn text(kind: FailureKind) -> String {
+fn text(kind: FailureKind) -> String {
     match kind {
         FailureKind::Denied => "this address is not allowed",
         FailureKind::Unreachable => "no connection",

@@ -7,7 +7,6 @@ mod answer;
 mod ask;
 mod bindings;
 mod exchange;
-mod kick_off;
 
 use std::time::Duration;
 
@@ -60,10 +59,7 @@ fn call(call: Call, plan: &str, checkpoint: &str) -> Result<Transition, Error> {
     let transition = match session.call(call, now_ms()).map_err(answer::error)? {
         Turn::Done(transition) => transition,
         Turn::Send(exchange, waiting) => {
-            let reply = match call {
-                Call::Submit => kick_off::send(&exchange),
-                Call::Step | Call::Recover => exchange::send(&exchange),
-            };
+            let reply = exchange::send(&exchange);
             waiting.answered(now_ms(), reply)
         }
     };

@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadErrors, Ready, Reply, State};
+use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadErrors, Ready, Reply, State, SubmitLost};
 use crate::dialect::{FailureMeans, JobState};
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
 use crate::outcome::Outcome;
 use crate::pace;
+use crate::plan::Plan;
 use crate::poll::{Meaning, classify, percent};
 use crate::report::Ending;
 use crate::result;
-use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
-use crate::url::{Place, redact};
+use crate::text::clip;
+use crate::transition::{EventKind, PauseReason, Wake};
+use crate::url::{MAX_URL, Place, redact};
 
 /// Answers in a row that make no sense before a person is asked.
 const SENSELESS: u32 = 5;
@@ -50,8 +52,17 @@ impl AwaitStatus {
             cx.tell(EventKind::SubmitLost, "the kick-off was accepted without one Content-Location");
             let text = "The server accepted the kick-off, but did not say where the job is (no Content-Location, or \
                         several). Find the job on the server and adopt its status URL.";
-            return Paused::stop(cx, PauseReason::SubmitUnknown, text, State::SubmitLost(super::SubmitLost::default()));
+            return SubmitLost::ask_a_person(cx, text);
         };
+        if reference.len() > MAX_URL {
+            cx.tell(EventKind::SubmitLost, "the kick-off was accepted with a status URL that is too long to be kept");
+            let text = format!(
+                "The server accepted the kick-off, but its status URL has {} bytes, more than the {MAX_URL} that are kept. \
+                 Find the job on the server and adopt a shorter one.",
+                reference.len()
+            );
+            return SubmitLost::ask_a_person(cx, &text);
+        }
         let first = pace::poll(answer, 0, cx.now_ms, cx.plan.policy.poll_max_ms);
         cx.tell(EventKind::Accepted, "the server accepted the kick-off");
         Self::at(cx, reference, first)
@@ -59,21 +70,27 @@ impl AwaitStatus {
 
     /// A person says where the job is.
     pub fn adopt(cx: &mut Cx<'_>, url: &str) -> State {
-        let now = Wake { at_ms: cx.now_ms, reason: WakeReason::Poll, server_asked_ms: None };
-        Self::at(cx, url, now)
+        let soon = pace::soon(cx.now_ms);
+        Self::at(cx, url, soon)
     }
 
     fn at(cx: &mut Cx<'_>, reference: &str, due: Wake) -> State {
+        // What the job before this one said of its progress is over.
+        (cx.progress.words, cx.progress.percent) = (None, None);
         let url = match cx.plan.base().place(reference) {
             Place::SameOrigin(url) | Place::Foreign(url) => url,
             Place::Rebased(url) => {
-                let text =
-                    format!("the server names {} as status URL; asked at {} instead", redact(reference), redact(&url));
+                let text = format!(
+                    "the status URL {} is on another origin; asked at {} instead",
+                    redact(reference),
+                    redact(&url)
+                );
                 cx.tell(EventKind::Rebased, text);
                 url
             }
         };
-        State::AwaitStatus(Self { url, due, running: 0, failures: 0, senseless: 0, doubt: None })
+        let job = Self { url, due, running: 0, failures: 0, senseless: 0, doubt: None };
+        job.waits(cx)
     }
 
     /// The status URL.
@@ -88,10 +105,10 @@ impl AwaitStatus {
         &self.due
     }
 
-    /// The same job, to be asked at once.
+    /// The same job, to be asked as soon as is polite.
     #[must_use]
-    pub fn at_once(self, now_ms: u64) -> Self {
-        Self { due: Wake { at_ms: now_ms, reason: WakeReason::Poll, server_asked_ms: None }, ..self }
+    pub fn soon(self, now_ms: u64) -> Self {
+        Self { due: pace::soon(now_ms), ..self }
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
@@ -114,12 +131,12 @@ impl AwaitStatus {
             Meaning::Job(means, confirm) => self.terminal(cx, &answer, means, confirm),
             Meaning::Busy | Meaning::Broken => {
                 let text = format!("a status request was answered {}: the job is not spoken of", answer.status);
-                self.again(cx, Some(&answer), &text)
+                Self { senseless: 0, ..self }.again(cx, Some(&answer), &text)
             }
             Meaning::Credentials => {
                 let text =
                     format!("The server answers {} to a status request: it wants other credentials.", answer.status);
-                let back = State::AwaitStatus(self.at_once(cx.now_ms));
+                let back = State::AwaitStatus(self.soon(cx.now_ms));
                 Paused::stop(cx, PauseReason::Credentials, text, back)
             }
             Meaning::Senseless => self.senseless(cx, &answer),
@@ -132,7 +149,7 @@ impl AwaitStatus {
                 "The server names a status URL that is not allowed: {}. If it is right, allow its origin.",
                 redact(&self.url)
             );
-            let back = State::AwaitStatus(self.at_once(cx.now_ms));
+            let back = State::AwaitStatus(self.soon(cx.now_ms));
             return Paused::stop(cx, PauseReason::UntrustedStatusUrl, text, back);
         }
         self.again(cx, None, &failure.text)
@@ -141,13 +158,12 @@ impl AwaitStatus {
     fn running(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         self.note_progress(cx, answer);
         let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
-        tell_limited(cx, &due);
         let running = self.running.saturating_add(1);
         Self { due, running, failures: 0, senseless: 0, doubt: None, ..self }.unless_late(cx)
     }
 
     fn note_progress(&self, cx: &mut Cx<'_>, answer: &Answer) {
-        let words: Option<String> = answer.header("x-progress").map(|words| words.chars().take(WORDS).collect());
+        let words: Option<String> = answer.header("x-progress").map(|words| clip(words, WORDS));
         cx.progress.percent = words.as_deref().and_then(percent).or(cx.progress.percent);
         if let Some(words) = words {
             cx.tell(EventKind::StatusProgress, words.clone());
@@ -163,12 +179,12 @@ impl AwaitStatus {
     }
 
     fn senseless(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
-        let senseless = self.senseless + 1;
+        let senseless = self.senseless.saturating_add(1);
         let text = format!("a status request was answered {} with something that makes no sense", answer.status);
         if senseless < SENSELESS {
             return Self { senseless, ..self }.again(cx, Some(answer), &text);
         }
-        let back = State::AwaitStatus(Self { senseless: 0, ..self }.at_once(cx.now_ms));
+        let back = State::AwaitStatus(Self { senseless: 0, ..self }.soon(cx.now_ms));
         let text = format!(
             "The server answered {SENSELESS} status requests in a row with something that makes no sense (the last: {}). \
              The job may still be running.",
@@ -179,23 +195,34 @@ impl AwaitStatus {
 
     /// The last poll is made at the deadline, not before it.
     fn unless_late(self, cx: &mut Cx<'_>) -> State {
-        let deadline = cx.progress.deadline_at_ms;
-        if cx.now_ms < deadline {
-            let at_ms = self.due.at_ms.min(deadline.max(cx.now_ms + pace::FLOOR_MS));
-            return State::AwaitStatus(Self { due: Wake { at_ms, ..self.due }, ..self });
+        if cx.now_ms < cx.progress.deadline_at_ms {
+            return self.waits(cx);
         }
-        let back = State::AwaitStatus(self);
+        let back = State::AwaitStatus(self.soon(cx.now_ms));
         let text =
             "The deadline has passed, and the job has not ended: gave up waiting, which does not mean that it failed.";
         Paused::stop(cx, PauseReason::Deadline, text, back)
     }
 
+    fn waits(self, cx: &mut Cx<'_>) -> State {
+        let last = cx.progress.deadline_at_ms.max(cx.now_ms.saturating_add(pace::FLOOR_MS));
+        let due = Wake { at_ms: self.due.at_ms.min(last), ..self.due };
+        tell_limited(cx, &due);
+        State::AwaitStatus(Self { due, ..self })
+    }
+
     fn terminal(self, cx: &mut Cx<'_>, answer: &Answer, means: JobState, confirm: u32) -> State {
-        let seen = self.doubt.as_ref().filter(|d| d.means == means).map_or(0, |d| d.seen) + 1;
+        let seen = self.doubt.as_ref().filter(|d| d.means == means).map_or(0, |d| d.seen).saturating_add(1);
         if seen <= confirm {
             cx.tell(EventKind::RequestFailed, format!("status {}: asked again to be sure", answer.status));
             let due = pace::back_off(None, seen, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
-            return State::AwaitStatus(Self { due, doubt: Some(Doubt { means, seen }), failures: 0, ..self });
+            return State::AwaitStatus(Self {
+                due,
+                doubt: Some(Doubt { means, seen }),
+                failures: 0,
+                senseless: 0,
+                ..self
+            });
         }
         match means {
             JobState::Running => State::AwaitStatus(self),
@@ -203,7 +230,7 @@ impl AwaitStatus {
             JobState::Failed => failed(cx, answer),
             JobState::Cancelled => cancelled(cx),
             JobState::Unknown => {
-                let back = State::AwaitStatus(self.at_once(cx.now_ms));
+                let back = State::AwaitStatus(self.soon(cx.now_ms));
                 let text = "The server does not know the job any more, and it was not seen to end.";
                 Paused::stop(cx, PauseReason::JobLost, text, back)
             }
@@ -219,7 +246,7 @@ impl AwaitStatus {
         cx.tell(EventKind::StatusComplete, "the server says that the job ended");
         cx.progress.tally = tally;
         cx.progress.percent = Some(100.0);
-        if offered.is_empty() { job_over(cx) } else { ReadErrors::enter(offered) }
+        if offered.is_empty() { job_over(cx) } else { ReadErrors::enter(cx, offered) }
     }
 }
 
@@ -237,14 +264,41 @@ pub(super) fn job_over(cx: &mut Cx<'_>) -> State {
     if cx.dialect().is_some_and(|d| cx.progress.jobs_done < cx.plan.batches(d)) {
         return State::Ready(Ready::default());
     }
-    let rejected = cx.progress.tally.rejected.unwrap_or(0);
-    let ending = if rejected > cx.plan.policy.max_errors {
-        let sentence = format!("The job ended, and the server rejected {rejected} resources.");
-        Ending::new(Outcome::FinishedWithErrors, sentence, "Mend the rejected resources, and import those again.")
-    } else {
-        Ending::new(Outcome::Succeeded, "The server imported everything.", "")
-    };
+    let ending = all_over(cx);
     ReadBackState::enter(cx, ending)
+}
+
+/// What the server says of all jobs, taken together.
+fn all_over(cx: &Cx<'_>) -> Ending {
+    let (rejected, allowed) = (cx.progress.tally.rejected.unwrap_or(0), cx.plan.policy.max_errors);
+    if rejected > allowed {
+        let sentence = format!("The job ended, and the server says that it rejected {rejected} of the resources.");
+        return Ending::new(Outcome::FinishedWithErrors, sentence, "Mend what was rejected, and import that again.");
+    }
+    let wanted = wanted(cx.plan);
+    match cx.progress.tally.imported() {
+        Some(imported) if imported.saturating_add(rejected) < wanted => {
+            let sentence =
+                format!("The job ended, but of {wanted} resources the server imported {imported}, as it says.");
+            let advice = "Do not rely on this import. Look at the server's log, then run again.";
+            Ending::new(Outcome::VerificationFailed, sentence, advice)
+        }
+        _ if rejected > 0 => {
+            let sentence =
+                format!("The job ended; the server rejected {rejected} resources, and {allowed} are allowed.");
+            Ending::new(Outcome::Succeeded, sentence, "")
+        }
+        Some(imported) => {
+            let sentence = format!("The server says that it imported {imported} resources and rejected none.");
+            Ending::new(Outcome::Succeeded, sentence, "")
+        }
+        None => Ending::new(Outcome::Succeeded, "The server says that the job ended, and names no error.", ""),
+    }
+}
+
+/// The fewest resources that a server can say it imported, when it left nothing out: those of one id may count as one.
+fn wanted(plan: &Plan) -> u64 {
+    plan.expected.iter().map(|e| e.distinct_ids.unwrap_or(e.resources.min(1))).fold(0, u64::saturating_add)
 }
 
 fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
@@ -255,7 +309,14 @@ fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
     let stored = match cx.dialect().map(|d| d.result.failure) {
         Some(FailureMeans::MaybePartlyStored) | None => "a part of the resources may be stored",
     };
-    let sentence = format!("The server says that the job failed; {stored}.");
+    let (done, all) = (cx.progress.jobs_done, cx.dialect().map_or(1, |d| cx.plan.batches(d)));
+    let sentence = match all {
+        0 | 1 => format!("The server says that the job failed; {stored}."),
+        _ => format!(
+            "The server says that job {} of {all} failed; {stored}, and the jobs after it were not started.",
+            done.saturating_add(1)
+        ),
+    };
     let advice = "See below what was read back and why resources were rejected; mend the files, then run again: \
                   resources with an id are replaced, not doubled.";
     ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))

@@ -82,8 +82,10 @@ impl CancelJob {
         match answer.status {
             200 | 202 | 204 => {
                 cx.tell(EventKind::Cancel, "the server accepted the cancel");
-                State::CancelJob(Self { stage: Stage::Confirm, tries: 0, due: None, ..self })
+                self.confirm(cx)
             }
+            // The first DELETE may have been carried out, and only its answer lost.
+            404 | 410 if self.tries > 0 => self.confirm(cx),
             401 | 403 => {
                 let text = format!("The server answers {} to the cancel: it wants other credentials.", answer.status);
                 Paused::stop(cx, PauseReason::Credentials, text, State::CancelJob(self))
@@ -94,20 +96,29 @@ impl CancelJob {
         }
     }
 
+    fn confirm(self, cx: &Cx<'_>) -> State {
+        let due = Some(pace::soon(cx.now_ms));
+        State::CancelJob(Self { stage: Stage::Confirm, tries: 0, due, ..self })
+    }
+
     fn confirmed(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
-            Meaning::Job(JobState::Cancelled | JobState::Unknown, _) => over(cx),
-            _ if answer.status == 410 => over(cx),
+            Meaning::Job(JobState::Cancelled, _) => over(cx, "Cancelled, as asked; the server says so."),
+            // "404 Not Found", says FHIR Bulk Data Access of a job that was deleted; 410 is as good.
+            _ if matches!(answer.status, 404 | 410) => {
+                over(cx, "Cancelled, as asked; the server does not know the job any more.")
+            }
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
                 self.back(cx, "the job ended before it was cancelled")
             }
-            _ => self.again(cx, CONFIRMS, "the job still runs"),
+            Meaning::Job(JobState::Running, _) => self.again(cx, CONFIRMS, "the job still runs"),
+            _ => self.again(cx, CONFIRMS, &format!("the status request was answered {}", answer.status)),
         }
     }
 
     fn again(self, cx: &mut Cx<'_>, most: u32, text: &str) -> State {
-        let tries = self.tries + 1;
+        let tries = self.tries.saturating_add(1);
         if tries >= most {
             return self.back(cx, &format!("gave up cancelling: {text}"));
         }
@@ -118,14 +129,11 @@ impl CancelJob {
     /// Not cancelled: the job is waited for as before.
     fn back(self, cx: &mut Cx<'_>, why: &str) -> State {
         cx.tell(EventKind::Cancel, format!("not cancelled: {why}"));
-        State::AwaitStatus(self.job.at_once(cx.now_ms))
+        State::AwaitStatus(self.job.soon(cx.now_ms))
     }
 }
 
-fn over(cx: &mut Cx<'_>) -> State {
+fn over(cx: &mut Cx<'_>, sentence: &str) -> State {
     let advice = "What was stored before is not taken back by most servers.";
-    Finished::end(
-        cx,
-        Ending::new(Outcome::Cancelled, "Cancelled, as asked; the server does not know the job any more.", advice),
-    )
+    Finished::end(cx, Ending::new(Outcome::Cancelled, sentence, advice))
 }

@@ -12,6 +12,7 @@ use crate::pace;
 use crate::report::Ending;
 use crate::request::Purpose;
 use crate::transition::{EventKind, PauseReason, Wake};
+use crate::url::MAX_URL;
 
 const ACCEPT: &str = "application/fhir+json, application/json";
 
@@ -54,6 +55,11 @@ impl ReadCapabilities {
             408 | 429 | 500.. if self.failures + 1 < ATTEMPTS => {
                 self.again(cx, Some(&answer), &format!("GET metadata was answered {}", answer.status))
             }
+            status @ (408 | 429 | 500..) => {
+                let sentence = format!("The server is busy or broken: it answers {status} to GET metadata.");
+                let advice = "No import was started. Run again later.";
+                Finished::end(cx, Ending::new(Outcome::Unreachable, sentence, advice))
+            }
             status => not_fhir(cx, &format!("GET metadata was answered {status}")),
         }
     }
@@ -61,7 +67,7 @@ impl ReadCapabilities {
     fn failed(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
         let final_word = matches!(failure.kind, FailureKind::Denied | FailureKind::Tls);
         if final_word || self.failures + 1 >= ATTEMPTS {
-            return Finished::unreachable(cx, &failure.text);
+            return Finished::end(cx, Finished::unreachable(failure));
         }
         self.again(cx, None, &failure.text)
     }
@@ -74,12 +80,12 @@ impl ReadCapabilities {
     }
 
     fn read(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
-        let Some(capabilities) = answer.json().and_then(Capabilities::read) else {
+        let Some(capabilities) = answer.json().as_ref().and_then(Capabilities::read) else {
             return not_fhir(cx, "GET metadata did not answer a CapabilityStatement in JSON");
         };
         let finding = capabilities.find(&cx.plan.dialects);
         cx.progress.chosen = finding.index.and_then(|i| u32::try_from(i).ok());
-        cx.progress.detection = finding.detection;
+        cx.progress.detection = finding.detection.bounded();
         match finding.index {
             Some(_) => State::ReadDefinition(ReadDefinition { url: definition_url(cx, finding.definition.as_deref()) }),
             None => decide(cx),
@@ -91,8 +97,8 @@ impl ReadCapabilities {
 fn definition_url(cx: &Cx<'_>, definition: Option<&str>) -> String {
     let base = cx.plan.base();
     match definition {
-        Some(url) if base.holds(url) => url.to_owned(),
-        Some(path) if path.starts_with("OperationDefinition/") => base.join(path),
+        Some(url) if base.holds(url) && url.len() <= MAX_URL => url.to_owned(),
+        Some(path) if path.starts_with("OperationDefinition/") && path.len() <= MAX_URL => base.join(path),
         _ => base.join("OperationDefinition?code=import"),
     }
 }
@@ -120,7 +126,7 @@ impl ReadDefinition {
         if detection.dialect.is_none() {
             cx.progress.chosen = None;
         }
-        cx.progress.detection = detection;
+        cx.progress.detection = detection.bounded();
         decide(cx)
     }
 }
@@ -138,6 +144,9 @@ fn decide(cx: &mut Cx<'_>) -> State {
     let detection = cx.progress.detection.clone();
     let name = detection.dialect.clone().unwrap_or_default();
     cx.tell(EventKind::Detected, format!("dialect {name:?}, confidence {}", detection.confidence.name()));
+    if cx.plan.purpose == Purpose::Verify {
+        return Ready::enter(cx);
+    }
     if detection.dialect.is_none() {
         let advice = "If you know better, name the dialect: --dialect NAME (`fhir-import dialects` lists them).";
         let why = detection.evidence.join(" ");

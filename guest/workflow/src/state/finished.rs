@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cx, State};
+use crate::exchange::Failure;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -23,15 +24,16 @@ impl Finished {
         State::Finished(Self { ending })
     }
 
-    /// Ends an import that never reached the server.
-    pub fn unreachable(cx: &mut Cx<'_>, text: &str) -> State {
-        let advice = "Check the URL, the network and, for https, the certificate (--ca FILE); then run again.";
-        Self::end(
-            cx,
-            Ending::new(
-                Outcome::Unreachable,
-                format!("The server could not be reached, nothing was sent: {text}"),
-                advice,
+    /// The ending of an import that never reached the server.
+    #[must_use]
+    pub fn unreachable(failure: &Failure) -> Ending {
+        let sent = if failure.kind.nothing_sent() { ", nothing was sent" } else { "" };
+        Ending::new(
+            Outcome::Unreachable,
+            format!("The server could not be reached: {}.", failure.text),
+            format!(
+                "No import was started{sent}. Check the URL, the network and, for https, the certificate (--ca FILE); \
+                 then run again."
             ),
         )
     }

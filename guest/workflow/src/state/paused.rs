@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cx, State};
 use crate::dialect::CancelShape;
+use crate::text::clip;
 use crate::transition::{DecisionKind, EventKind, Pause, PauseReason};
+
+/// Bytes of the message that are kept.
+const WORDS: usize = 1200;
 
 /// A person, or a credential, is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,8 +22,8 @@ pub struct Paused {
 
 impl Paused {
     /// Stops, and remembers where.
-    pub fn stop(cx: &mut Cx<'_>, reason: PauseReason, message: impl Into<String>, back: State) -> State {
-        let message = message.into();
+    pub fn stop(cx: &mut Cx<'_>, reason: PauseReason, message: impl AsRef<str>, back: State) -> State {
+        let message = clip(message.as_ref(), WORDS);
         cx.tell(EventKind::Paused, message.clone());
         let deletes = cx.dialect().is_some_and(|d| d.cancel.shape == CancelShape::Delete);
         let can_cancel = deletes && back.job_url().is_some();

@@ -4,18 +4,23 @@ use fhir_import_records::fingerprint;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Ask, Cx, Finished, Reply, State};
+use super::{Ask, Cx, Finished, Paused, Reply, State};
 use crate::exchange::{Answer, Exchange, Failure, KEEP_DOCUMENT, KEEP_STATUS};
 use crate::outcome::Outcome;
 use crate::pace;
+use crate::read_back::ReadBack;
 use crate::report::{Ending, Verdict};
-use crate::request::Expected;
-use crate::transition::{EventKind, Wake, WakeReason};
+use crate::request::{Expected, Purpose};
+use crate::text::clip;
+use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 
 const ACCEPT: &str = "application/fhir+json";
 
 /// How often a read that was not answered is made.
 const ATTEMPTS: u32 = 3;
+
+/// Bytes of the reason to stop early that are kept.
+const WORDS: usize = 300;
 
 /// Samples and counts are read back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,8 +97,12 @@ impl ReadBackState {
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match reply {
+            Ok(answer) if matches!(answer.status, 401 | 403) && cx.plan.purpose == Purpose::Verify => {
+                let text = format!("The server answers {} to a read: it wants other credentials.", answer.status);
+                Paused::stop(cx, PauseReason::Credentials, text, State::ReadBack(self))
+            }
             Ok(answer) if matches!(answer.status, 401 | 403) => {
-                self.stop(cx, format!("the server refuses to be read ({})", answer.status))
+                self.stop(cx, &format!("the server refuses to be read ({})", answer.status))
             }
             Ok(answer) if matches!(answer.status, 429 | 500..) => self.again(cx, Some(&answer), "the server is busy"),
             Ok(answer) => self.read(cx, &answer),
@@ -101,15 +110,15 @@ impl ReadBackState {
         }
     }
 
-    fn stop(self, cx: &mut Cx<'_>, why: String) -> State {
-        cx.progress.read_back.stopped = Some(why);
+    fn stop(self, cx: &mut Cx<'_>, why: &str) -> State {
+        cx.progress.read_back.stopped = Some(clip(why, WORDS));
         self.finish(cx)
     }
 
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, why: &str) -> State {
-        let failures = self.failures + 1;
+        let failures = self.failures.saturating_add(1);
         if failures >= ATTEMPTS {
-            return self.stop(cx, why.to_owned());
+            return self.stop(cx, why);
         }
         let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
         State::ReadBack(Self { failures, due: Some(wake), ..self })
@@ -126,34 +135,40 @@ impl ReadBackState {
     fn sample_read(self, cx: &mut Cx<'_>, answer: &Answer, i: u32) -> State {
         let found = compare(cx, i, answer);
         let seen = &mut cx.progress.read_back;
-        seen.asked = i + 1;
         match found {
             Found::Equal => {}
             Found::Different => seen.different.push(i),
             Found::Missing => seen.missing.push(i),
+            Found::Unreadable => return self.stop(cx, &unreadable(answer)),
         }
-        self.at(Reading::Sample(i + 1)).unless_done(cx)
+        seen.asked = i.saturating_add(1);
+        let next = Reading::Sample(seen.asked);
+        self.at(next).unless_done(cx)
     }
 
     fn missing_read(self, cx: &mut Cx<'_>, answer: &Answer, at: u32) -> State {
         let Some(i) = self.sample(cx) else { return self.at(Reading::Count(0)).unless_done(cx) };
         let found = compare(cx, i, answer);
         let seen = &mut cx.progress.read_back;
-        if found == Found::Missing {
-            return self.at(Reading::Missing(at + 1)).unless_done(cx);
+        match found {
+            Found::Equal => {}
+            Found::Different => seen.different.push(i),
+            Found::Missing => return self.at(Reading::Missing(at.saturating_add(1))).unless_done(cx),
+            Found::Unreadable => return self.stop(cx, &unreadable(answer)),
         }
         seen.missing.retain(|missing| *missing != i);
-        if found == Found::Different {
-            seen.different.push(i);
-        }
         self.at(Reading::Missing(at)).unless_done(cx)
     }
 
     fn count_read(self, cx: &mut Cx<'_>, answer: &Answer, i: u32) -> State {
         if let Some((expected, total)) = self.expected(cx).zip(total(answer)) {
             cx.progress.read_back.totals.insert(expected.resource_type.clone(), total);
+            if let Some(delay) = self.settle(cx).filter(|_| total < least(expected, cx)) {
+                let text = format!("of {} there are {total} yet", expected.resource_type);
+                return self.later(cx, delay, Reading::Count(i), text);
+            }
         }
-        self.at(Reading::Count(i + 1)).unless_done(cx)
+        self.at(Reading::Count(i.saturating_add(1))).unless_done(cx)
     }
 
     fn at(self, what: Reading) -> Self {
@@ -172,22 +187,30 @@ impl ReadBackState {
 
     /// What is missing may only not be readable yet: it is asked for again, later.
     fn round_done(self, cx: &mut Cx<'_>) -> State {
-        let Some(rule) = cx.dialect().map(|d| d.verify.clone()) else { return self.finish(cx) };
-        let more = self.ending.outcome != Outcome::Failed && self.rounds < rule.attempts;
-        if cx.progress.read_back.missing.is_empty() || !more {
-            return self.at(Reading::Count(0)).unless_done(cx);
+        let missing = cx.progress.read_back.missing.len();
+        match self.settle(cx).filter(|_| missing > 0) {
+            Some(delay) => self.later(cx, delay, Reading::Missing(0), format!("{missing} samples are not there yet")),
+            // Counts are searches, and what can be read may be found only later: they have rounds of their own.
+            None => Self { rounds: 0, ..self }.at(Reading::Count(0)).unless_done(cx),
         }
-        let delay = rule.settle_ms.saturating_mul(1 << self.rounds.min(16));
-        let wake = Wake { at_ms: cx.now_ms.saturating_add(delay), reason: WakeReason::Settle, server_asked_ms: None };
-        let text = format!("{} samples are not there yet", cx.progress.read_back.missing.len());
+    }
+
+    /// How long to wait for what may only not be readable yet; none when the wait is over.
+    fn settle(&self, cx: &Cx<'_>) -> Option<u64> {
+        let rule = &cx.dialect()?.verify;
+        let more = self.ending.outcome != Outcome::Failed && self.rounds < rule.attempts;
+        more.then(|| rule.settle_ms.max(pace::FLOOR_MS).saturating_mul(1 << self.rounds.min(16)))
+    }
+
+    fn later(self, cx: &mut Cx<'_>, delay: u64, what: Reading, text: String) -> State {
         cx.tell(EventKind::Verified, text);
-        let rounds = self.rounds + 1;
-        State::ReadBack(Self { what: Reading::Missing(0), rounds, failures: 0, due: Some(wake), ..self })
+        let wake = Wake { at_ms: cx.now_ms.saturating_add(delay), reason: WakeReason::Settle, server_asked_ms: None };
+        let rounds = self.rounds.saturating_add(1);
+        State::ReadBack(Self { what, rounds, failures: 0, due: Some(wake), ..self })
     }
 
     fn finish(self, cx: &mut Cx<'_>) -> State {
-        let rejected = cx.progress.tally.rejected.unwrap_or(0);
-        cx.progress.read_back.short = short_types(cx, rejected);
+        cx.progress.read_back.short = short_types(cx);
         let seen = &cx.progress.read_back;
         let found = seen.asked as usize - seen.missing.len().min(seen.asked as usize);
         let text = format!("{found} of {} samples are there, {} types counted", seen.asked, seen.totals.len());
@@ -197,34 +220,53 @@ impl ReadBackState {
     }
 }
 
-/// The server's word, and what was seen.
+/// The server's word, and what was seen. What the server says it rejected may be missing.
 fn judge(said: Ending, cx: &Cx<'_>) -> Ending {
     let seen = &cx.progress.read_back;
-    if said.outcome == Outcome::Failed || seen.verdict() != Verdict::Missing {
-        return said;
+    let explained = seen.short.is_empty() && seen.missing.len() as u64 <= rejected(cx);
+    match seen.verdict() {
+        _ if said.outcome == Outcome::Failed => said,
+        Verdict::Missing if !explained => {
+            let advice = "Do not rely on this import. Look at the server's log, then run again.";
+            Ending::new(Outcome::VerificationFailed, contradiction(seen, cx.plan.purpose), advice)
+        }
+        Verdict::NotVerified if cx.plan.purpose == Purpose::Verify => {
+            let why = seen.stopped.as_deref().unwrap_or("the server does not tell");
+            Ending::new(Outcome::AnswerNotUnderstood, format!("Nothing could be read back: {why}."), "Try again later.")
+        }
+        _ => said,
     }
-    if said.outcome == Outcome::FinishedWithErrors && seen.short.is_empty() {
-        return said;
-    }
-    let sentence = format!(
-        "The server says that it imported the resources, but {} of {} samples are not there, and of {} types there are \
-         fewer than were sent.",
-        seen.missing.len(),
-        seen.asked,
-        seen.short.len()
-    );
-    let advice = "Do not rely on this import. Look at the server's log, then run again.";
-    Ending::new(Outcome::VerificationFailed, sentence, advice)
 }
 
-/// Types of which the server has fewer than were sent, rejected ones aside.
-fn short_types(cx: &Cx<'_>, rejected: u64) -> Vec<String> {
+fn contradiction(seen: &ReadBack, purpose: Purpose) -> String {
+    let mut parts = Vec::new();
+    if !seen.missing.is_empty() {
+        parts.push(format!("{} of {} samples are not there", seen.missing.len(), seen.asked));
+    }
+    if !seen.short.is_empty() {
+        parts.push(format!("of {} types the server has fewer resources than were sent", seen.short.len()));
+    }
+    let found = parts.join(", and ");
+    match purpose {
+        Purpose::Verify => format!("Read back: {found}."),
+        Purpose::Import | Purpose::Detect => format!("The server says that the job ended, but {found}."),
+    }
+}
+
+/// Types of which the server has fewer than were sent.
+fn short_types(cx: &Cx<'_>) -> Vec<u32> {
     let totals = &cx.progress.read_back.totals;
-    let missing = |e: &&Expected| {
-        let wanted = e.distinct_ids.unwrap_or(0).saturating_sub(rejected);
-        totals.get(&e.resource_type).is_some_and(|total| *total < wanted)
-    };
-    cx.plan.expected.iter().filter(missing).map(|e| e.resource_type.clone()).collect()
+    let short = |e: &Expected| totals.get(&e.resource_type).is_some_and(|total| *total < least(e, cx));
+    (0..).zip(&cx.plan.expected).filter(|(_, e)| short(e)).map(|(i, _)| i).collect()
+}
+
+/// The fewest that the server must have of a type when nothing got lost.
+fn least(expected: &Expected, cx: &Cx<'_>) -> u64 {
+    expected.distinct_ids.unwrap_or(0).saturating_sub(rejected(cx))
+}
+
+fn rejected(cx: &Cx<'_>) -> u64 {
+    cx.progress.tally.rejected.unwrap_or(0)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -232,19 +274,30 @@ enum Found {
     Equal,
     Different,
     Missing,
+    /// The answer tells nothing about the resource.
+    Unreadable,
 }
 
 fn compare(cx: &Cx<'_>, i: u32, answer: &Answer) -> Found {
     let Some(sample) = cx.plan.samples.get(i as usize) else { return Found::Missing };
-    if answer.status != 200 {
+    if matches!(answer.status, 404 | 410) {
         return Found::Missing;
     }
-    match answer.json() {
+    match answer.json().filter(|body| answer.status == 200 && body["resourceType"].is_string()) {
         Some(resource) if names(&resource, &sample.reference) => {
             let equal = sample.fingerprint.is_empty() || fingerprint(&resource) == sample.fingerprint;
             if equal { Found::Equal } else { Found::Different }
         }
-        _ => Found::Missing,
+        Some(_) => Found::Missing,
+        None => Found::Unreadable,
+    }
+}
+
+fn unreadable(answer: &Answer) -> String {
+    match answer.status {
+        200 if answer.cut => "a resource is longer than what is read here".to_owned(),
+        200 => "the server answers something that is no resource".to_owned(),
+        status => format!("the server answers {status} to a read"),
     }
 }
 

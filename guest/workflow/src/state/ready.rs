@@ -24,9 +24,35 @@ const ATTEMPTS: u32 = 3;
 pub struct Ready {
     failures: u32,
     due: Option<Wake>,
+    #[serde(default)]
+    earlier: Earlier,
+}
+
+/// What is known of the kick-offs of this job that were sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Earlier {
+    /// None was accepted.
+    #[default]
+    NotAccepted,
+    /// One may have been accepted.
+    Unknown,
 }
 
 impl Ready {
+    /// To be sent again, after as many answers were lost in a row.
+    #[must_use]
+    pub fn once_more(cx: &Cx<'_>, lost: u32) -> Self {
+        let wake = |n| pace::back_off(None, n, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        Self { failures: lost, due: (lost > 0).then(|| wake(lost)), earlier: Earlier::Unknown }
+    }
+
+    /// No job can have come of a kick-off that was sent before.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.earlier == Earlier::NotAccepted
+    }
+
     /// The dialect is known: is there anything to send, and would this server take it?
     pub fn enter(cx: &mut Cx<'_>) -> State {
         if cx.plan.purpose == Purpose::Verify {
@@ -68,9 +94,7 @@ impl Ready {
     /// `step` before a submit only ends a wait.
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
         match &self.due {
-            Some(wake) if cx.now_ms >= wake.at_ms => {
-                Ask::Become(State::Ready(Self { failures: self.failures, due: None }))
-            }
+            Some(wake) if cx.now_ms >= wake.at_ms => Ask::Become(State::Ready(Self { due: None, ..self.clone() })),
             _ => Ask::Stay,
         }
     }
@@ -80,11 +104,11 @@ impl Ready {
         let dialect = cx.dialect()?;
         let kick_off = &dialect.kick_off;
         let inputs = cx.plan.batch(dialect, cx.progress.jobs_done);
-        let body = body::fill(&kick_off.body, cx.plan, inputs).ok()?;
+        let body = serde_json::to_string(&body::fill(&kick_off.body, cx.plan, inputs).ok()?).ok()?;
         let mut headers = vec![("content-type", kick_off.content_type.clone()), ("accept", kick_off.accept.clone())];
         headers.extend(kick_off.prefer.clone().map(|prefer| ("prefer", prefer)));
         let url = cx.plan.base().join(&kick_off.path);
-        Some(Exchange { method: Method::Post, url, headers, body: Some(body.to_string()), keep: KEEP_STATUS })
+        Some(Exchange { method: Method::Post, url, headers, body: Some(body), keep: KEEP_STATUS })
     }
 
     /// What came of the kick-off.
@@ -92,22 +116,26 @@ impl Ready {
         match reply {
             Ok(answer) => self.accepted_or_not(cx, &answer),
             Err(failure) if failure.kind.nothing_sent() => self.not_sent(cx, &failure),
-            Err(failure) => SubmitLost::enter(cx, &failure.text),
+            Err(failure) => SubmitLost::enter(cx, self.failures.saturating_add(1), &failure.text),
         }
     }
 
     fn not_sent(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
-        if failure.kind != FailureKind::Unreachable || self.failures + 1 >= ATTEMPTS {
-            return Finished::unreachable(cx, &failure.text);
+        let go_on = match self.earlier {
+            Earlier::NotAccepted => self.failures.saturating_add(1) < ATTEMPTS,
+            Earlier::Unknown => cx.now_ms < cx.progress.deadline_at_ms,
+        };
+        if failure.kind != FailureKind::Unreachable || !go_on {
+            return self.over(cx, Finished::unreachable(failure));
         }
         self.again(cx, None, &failure.text)
     }
 
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
-        let failures = self.failures + 1;
+        let failures = self.failures.saturating_add(1);
         cx.tell(EventKind::NotAccepted, text);
         let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
-        State::Ready(Self { failures, due: Some(wake) })
+        State::Ready(Self { failures, due: Some(wake), ..self })
     }
 
     fn accepted_or_not(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
@@ -117,21 +145,59 @@ impl Ready {
             429 | 503 if cx.now_ms < cx.progress.deadline_at_ms => {
                 self.again(cx, Some(answer), &format!("the server is busy: it answered {}", answer.status))
             }
+            429 | 503 => {
+                let text =
+                    format!("The server was busy until the deadline: it answers {} to the kick-off.", answer.status);
+                self.over(cx, Ending::new(Outcome::Refused, text, "No import was started. Run again later."))
+            }
             401 | 403 => {
                 let text = format!("The server answers {} to the kick-off: it wants other credentials.", answer.status);
-                Paused::stop(cx, PauseReason::Credentials, text, State::Ready(Self::default()))
+                Paused::stop(cx, PauseReason::Credentials, text, State::Ready(Self { due: None, ..self }))
             }
-            400..=499 | 501 => refused(cx, answer),
-            status => SubmitLost::enter(cx, &format!("the server answered {status}, which says neither yes nor no")),
+            301 | 307 | 308 => {
+                let text = format!("The server answers {} to the kick-off: it is to be sent elsewhere.", answer.status);
+                let advice = "No import was started. Give the URL to which the server redirects.";
+                self.over(cx, Ending::new(Outcome::Refused, text, advice))
+            }
+            400..=499 | 501 => {
+                let ending = refused(cx, answer);
+                self.over(cx, ending)
+            }
+            status => {
+                let text = format!("the server answered {status}, which says neither yes nor no");
+                SubmitLost::enter(cx, self.failures.saturating_add(1), &text)
+            }
         }
+    }
+
+    /// No job comes of this kick-off: the end, unless there are jobs of earlier ones, or may be.
+    fn over(self, cx: &mut Cx<'_>, ending: Ending) -> State {
+        if self.earlier == Earlier::Unknown {
+            let text = format!(
+                "{} But a kick-off that was sent before may have been accepted. Look at the server: if the job is there, \
+                 adopt its status URL; if it is not, resubmit.",
+                ending.sentence
+            );
+            return SubmitLost::ask_a_person(cx, &text);
+        }
+        let done = cx.progress.jobs_done;
+        if done == 0 {
+            return Finished::end(cx, ending);
+        }
+        let all = cx.dialect().map_or(done, |d| cx.plan.batches(d));
+        let sentence =
+            format!("{done} of {all} jobs ended, and the next one could not be started. {}", ending.sentence);
+        let advice = "A part of the files is imported. Mend the cause, then run again: resources with an id are replaced, \
+                      not doubled.";
+        ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
     }
 }
 
-fn refused(cx: &mut Cx<'_>, answer: &Answer) -> State {
+fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {
     let said = words(answer);
     let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.clone());
     let raw = String::from_utf8_lossy(&answer.body);
-    let ending = match switched_off.filter(|rule| raw.contains(&rule.refusal)) {
+    match switched_off.filter(|rule| raw.contains(&rule.refusal)) {
         Some(rule) => Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice),
         None if matches!(answer.status, 404 | 405 | 501) => Ending::new(
             Outcome::Unsupported,
@@ -141,10 +207,9 @@ fn refused(cx: &mut Cx<'_>, answer: &Answer) -> State {
         None => Ending::new(
             Outcome::Refused,
             format!("The server refused the kick-off with {}. {said}", answer.status),
-            "Nothing was imported. Mend what the server names, then run again.",
+            "No import was started. Mend what the server names, then run again.",
         ),
-    };
-    Finished::end(cx, ending)
+    }
 }
 
 /// What the server said, classes of messages only.

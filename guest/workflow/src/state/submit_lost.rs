@@ -8,27 +8,42 @@ use crate::transition::{EventKind, PauseReason};
 
 /// A kick-off may have reached the server, and its answer is not known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct SubmitLost {}
+pub struct SubmitLost {
+    /// How often in a row.
+    #[serde(default)]
+    times: u32,
+}
 
 impl SubmitLost {
     /// The answer was lost.
-    pub fn enter(cx: &mut Cx<'_>, why: &str) -> State {
+    pub fn enter(cx: &mut Cx<'_>, times: u32, why: &str) -> State {
         cx.tell(EventKind::SubmitLost, format!("the answer to the kick-off is not known: {why}"));
-        State::SubmitLost(Self {})
+        State::SubmitLost(Self { times })
     }
 
     /// What follows depends on what a second kick-off would do on this server.
-    pub fn recover(cx: &mut Cx<'_>) -> State {
-        match cx.dialect().map(|d| d.recovery.class) {
-            Some(RecoveryClass::SameBytes | RecoveryClass::CallerKey) => State::Ready(Ready::default()),
-            Some(RecoveryClass::Unknowable) | None => Paused::stop(
+    pub fn recover(self, cx: &mut Cx<'_>) -> State {
+        let class = cx.dialect().map_or(RecoveryClass::Unknowable, |d| d.recovery.class);
+        match class {
+            RecoveryClass::SameBytes | RecoveryClass::CallerKey if cx.now_ms < cx.progress.deadline_at_ms => {
+                State::Ready(Ready::once_more(cx, self.times))
+            }
+            RecoveryClass::SameBytes | RecoveryClass::CallerKey => Self::ask_a_person(
                 cx,
-                PauseReason::SubmitUnknown,
+                "The kick-off was sent or may have been sent, and until the deadline the server did not say whether it \
+                 accepted it. On this server a second one is no second job: resubmit, or adopt the job's status URL.",
+            ),
+            RecoveryClass::Unknowable => Self::ask_a_person(
+                cx,
                 "The kick-off was sent or may have been sent, and nobody knows whether the server accepted it; on this \
                  server a second one would be a second job. Look at the server: if the job is there, adopt its status \
                  URL; if it is not, resubmit.",
-                State::SubmitLost(Self {}),
             ),
         }
+    }
+
+    /// Only a look at the server can tell whether there is a job.
+    pub fn ask_a_person(cx: &mut Cx<'_>, text: &str) -> State {
+        Paused::stop(cx, PauseReason::SubmitUnknown, text, State::SubmitLost(Self::default()))
     }
 }

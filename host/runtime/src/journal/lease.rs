@@ -151,7 +151,8 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// A time for people, as in RFC 3339. The calendar is Howard Hinnant's `civil_from_days`.
-pub(super) fn utc(unix_ms: u64) -> String {
+#[must_use]
+pub fn utc(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000;
     let days = seconds / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

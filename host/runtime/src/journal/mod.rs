@@ -47,7 +47,7 @@ mod types;
 
 pub use error::{JournalError, Result};
 pub use id::{ImportId, InvalidImportId};
-pub use lease::{Holder, Lease};
+pub use lease::{Holder, Lease, utc};
 pub use memory::MemoryJournal;
 pub use record::{ImportRecord, Seal};
 pub use sqlite::SqliteJournal;

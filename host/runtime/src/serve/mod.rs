@@ -117,6 +117,11 @@ impl Listening {
         self.local
     }
 
+    /// The URL that stands for our root at the FHIR server.
+    pub fn advertise(&self) -> &Url {
+        &self.advertise
+    }
+
     /// The URL under which the FHIR server finds a path.
     pub fn url_of(&self, path: &CapabilityPath) -> Url {
         path.below(&self.advertise)

@@ -1,0 +1,137 @@
+//! A cancel is asked for, and believed when the status says so.
+
+use serde_json::json;
+
+use super::answers::{broken, empty, manifest, outcome, page, running};
+use super::{MINUTE_MS, Play, named};
+use crate::outcome::Outcome;
+use crate::state::Reply;
+use crate::transition::{Decision, EventKind, PauseReason};
+
+const POLL: &str = "GET /jobs/1";
+const DELETE: &str = "DELETE /jobs/1";
+
+fn cancelling() -> Play {
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, running()).resolve(&Decision::Cancel);
+    assert_eq!(play.status().phase, "cancelling");
+    play.now_ms += MINUTE_MS;
+    play
+}
+
+fn goes_on(play: &mut Play) {
+    assert_eq!(play.status().phase, "running", "{:?}", play.events);
+    assert!(play.told(EventKind::Cancel).starts_with("not cancelled: "), "{:?}", play.events);
+    play.exchange(POLL, manifest(&json!([]), &json!([])));
+    play.ended(Outcome::Succeeded);
+}
+
+#[test]
+fn a_cancel_is_confirmed_by_the_status() {
+    let confirmations: [Reply; 4] = [outcome(404, "gone"), empty(404), page(404), empty(410)];
+    for accepted in [200, 202, 204] {
+        for reply in &confirmations {
+            let mut play = cancelling();
+            play.exchange(DELETE, empty(accepted)).exchange(POLL, running()).exchange(POLL, reply.clone());
+            let report = play.ended(Outcome::Cancelled);
+            assert!(report.sentence.starts_with("Cancelled, as asked;"), "{}", report.sentence);
+        }
+    }
+}
+
+#[test]
+fn a_cancel_that_the_server_does_not_know_changes_nothing() {
+    for status in [400, 404, 405, 501] {
+        let mut play = cancelling();
+        let refused = if status == 501 { 3 } else { 1 };
+        for _ in 0..refused {
+            play.exchange(DELETE, empty(status));
+        }
+        goes_on(&mut play);
+    }
+}
+
+#[test]
+fn a_job_that_has_ended_already_is_not_cancelled() {
+    let mut play = cancelling();
+    play.exchange(DELETE, outcome(409, "finished"));
+    goes_on(&mut play);
+    let mut play = cancelling();
+    play.exchange(DELETE, empty(202)).exchange(POLL, manifest(&json!([]), &json!([])));
+    goes_on(&mut play);
+}
+
+#[test]
+fn a_cancel_that_is_never_confirmed_is_not_believed() {
+    for reply in [running(), page(502), broken(), page(200)] {
+        let mut play = cancelling();
+        play.exchange(DELETE, empty(202));
+        for _ in 0..5 {
+            assert_eq!(play.status().phase, "cancelling");
+            play.exchange(POLL, reply.clone());
+        }
+        goes_on(&mut play);
+    }
+}
+
+#[test]
+fn a_cancel_may_be_repeated_when_its_answer_was_lost() {
+    let mut play = cancelling();
+    play.exchange(DELETE, broken()).exchange(DELETE, empty(404)).exchange(POLL, outcome(404, "gone"));
+    play.ended(Outcome::Cancelled);
+    let mut play = cancelling();
+    play.exchange(DELETE, broken()).exchange(DELETE, page(503)).exchange(DELETE, broken());
+    goes_on(&mut play);
+}
+
+#[test]
+fn credentials_for_a_cancel_are_waited_for() {
+    let mut play = cancelling();
+    play.exchange(DELETE, empty(401));
+    play.paused(PauseReason::Credentials);
+    play.now_ms += MINUTE_MS;
+    play.resolve(&Decision::Continue).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+    play.ended(Outcome::Cancelled);
+}
+
+#[test]
+fn a_server_without_a_cancel_is_not_sent_one() {
+    let mut play = Play::running(named("hapi"));
+    let waiting = play.next.clone();
+    play.resolve(&Decision::Cancel);
+    assert!(play.told(EventKind::Cancel).contains("only its operator can"), "{:?}", play.events);
+    assert_eq!((play.status().phase, &play.next), ("running", &waiting));
+}
+
+#[test]
+fn a_cancel_that_cannot_be_made_leaves_a_pause_as_it_is() {
+    let mut play = Play::running(named("hapi"));
+    play.exchange(POLL, empty(401));
+    let pause = play.pause();
+    play.resolve(&Decision::Cancel);
+    assert_eq!(play.pause(), pause);
+
+    let mut play = Play::new(named("smart-manifest"));
+    play.exchange("POST /$import", broken()).recover();
+    let pause = play.pause();
+    play.resolve(&Decision::Cancel);
+    assert_eq!(play.pause(), pause);
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: there is no job in flight to cancel");
+}
+
+#[test]
+fn a_paused_job_can_be_cancelled() {
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, empty(401)).resolve(&Decision::Cancel);
+    play.now_ms += MINUTE_MS;
+    play.exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+    play.ended(Outcome::Cancelled);
+}
+
+#[test]
+fn before_a_kick_off_a_cancel_is_the_end() {
+    let mut play = Play::new(named("hapi"));
+    play.resolve(&Decision::Cancel);
+    let report = play.ended(Outcome::Cancelled);
+    assert_eq!(report.sentence, "Cancelled before a job was started.");
+}

@@ -1,0 +1,103 @@
+//! What all commands share.
+
+use std::env;
+use std::path::PathBuf;
+
+use fhir_import::journal::ImportId;
+use fhir_import::run::{Outcome, RunError, Server, Setup};
+use fhir_import::Engine;
+
+use crate::config::Config;
+use crate::exit::{Failure, with_causes};
+use crate::render::Talk;
+
+/// What all commands share.
+pub struct Context {
+    state: State,
+    /// Results as JSON.
+    pub json: bool,
+    /// Where talk goes.
+    pub talk: Talk,
+    config: Config,
+}
+
+/// The state folder.
+enum State {
+    Named(PathBuf),
+    Usual(PathBuf),
+}
+
+impl Context {
+    /// The folder and the file's servers.
+    pub fn new(state: Option<PathBuf>, json: bool, config: Config) -> Result<Self, Failure> {
+        let state = match state {
+            Some(folder) => State::Named(folder),
+            None => State::Usual(usual_folder()?),
+        };
+        Ok(Self { state, json, talk: Talk::new(), config })
+    }
+
+    /// Engine and journal.
+    pub fn setup(&self) -> Result<Setup, Failure> {
+        let (State::Named(folder) | State::Usual(folder)) = &self.state;
+        Ok(Setup::in_folder(engine()?, folder)?)
+    }
+
+    /// The server that was typed, by URL or name.
+    pub fn server(&self, typed: &str) -> Result<Server, Failure> {
+        Server::parse(self.config.server(typed)).map_err(|error| {
+            let names: Vec<_> = self.config.servers().collect();
+            let mut failure = Failure::from(error);
+            if !typed.contains("://") && !names.is_empty() {
+                failure.message += &format!("; the servers in {} are {}", crate::config::FILE, names.join(", "));
+            } else if !typed.contains("://") {
+                failure.message += "; write it like https://fhir.example.org/fhir";
+            }
+            failure
+        })
+    }
+
+    /// The import that was typed.
+    pub fn find(&self, setup: &Setup, typed: &str) -> Result<ImportId, Failure> {
+        let found = setup.journal.find(typed).map_err(RunError::Journal);
+        found.map_err(|error| match error.outcome() {
+            Outcome::Usage => Failure::from(error).next(self.line("jobs")),
+            _ => error.into(),
+        })
+    }
+
+    /// A command about an import, to be typed as it is.
+    pub fn command(&self, name: &str, job: ImportId) -> String {
+        self.line(&format!("{name} {}", job.short()))
+    }
+
+    /// A command, to be typed as it is.
+    pub fn line(&self, rest: &str) -> String {
+        match &self.state {
+            State::Usual(_) => format!("fhir-import {rest}"),
+            State::Named(folder) => format!("fhir-import {rest} --state {}", quoted(&folder.display().to_string())),
+        }
+    }
+}
+
+/// The compiled components.
+pub fn engine() -> Result<Engine, Failure> {
+    Engine::new().map_err(|error| {
+        let text = format!("this machine cannot run the components: {}", with_causes(error.as_ref()));
+        Failure::new(Outcome::InternalError, text)
+    })
+}
+
+/// By the XDG Base Directory Specification 0.8.
+fn usual_folder() -> Result<PathBuf, Failure> {
+    let named = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
+    let state = state.ok_or_else(|| Failure::usage("there is no home folder; say where to keep imports: --state FOLDER"))?;
+    Ok(state.join("fhir-import"))
+}
+
+/// For a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,213 @@
+//! Driving an import with a person, or a log, looking on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fhir_import::contract::{DecisionKind, Pause, PauseReason};
+use fhir_import::journal::{ImportId, utc};
+use fhir_import::net::redact_url;
+use fhir_import::run::{Outcome, Run, Setup, needs_files};
+use fhir_import::serve::{FetchState, FileServer, Item, reachability_hint};
+use fhir_import::{End, Stop};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
+
+use crate::context::Context;
+use crate::exit::{Failure, outcome};
+use crate::render::{self, Screen, Talk};
+
+/// After this long without a fetch, people are told what may be the reason.
+const NO_FETCH: Duration = Duration::from_secs(15);
+
+/// Drives an import until it is over, paused or detached, and shows what came of it.
+pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Failure> {
+    let stop = Stop::default();
+    let mut screen = Screen::new(&cx.talk, setup, run.id());
+    let helpers = Helpers::start(cx, setup, run, &stop)?;
+    let end = run.drive(&stop, &mut screen).await;
+    drop(helpers);
+    cx.talk.finish();
+    match end? {
+        End::Done(report) => {
+            let view = render::report::View::load(cx, setup, run.id(), *report)?;
+            Ok(view.show(cx.json))
+        }
+        End::Paused(pause) => Ok(paused(cx, run.id(), &pause)),
+        End::Detached => Ok(detached(cx, run.id())),
+        End::InputChanged(changed) => {
+            let text = format!(
+                "{} {} since it was checked; nothing was sent. Put it back and go on, or start another import",
+                changed.path, changed.change
+            );
+            Err(Failure::new(Outcome::InputChanged, text).next(cx.command("wait", run.id())))
+        }
+    }
+}
+
+/// Says why an import stands still, and what can be decided.
+pub fn paused(cx: &Context, job: ImportId, pause: &Pause) -> Outcome {
+    let outcome = outcome(pause.outcome);
+    let choices: Vec<String> = pause.decisions.iter().map(|kind| cx.command_of(*kind, job)).collect();
+    let next = next_after(cx, job, pause);
+    if cx.json {
+        let data = json!({ "job": job.to_string(), "message": pause.message, "decisions": choices });
+        render::json::print(outcome, Some(next), data);
+    } else {
+        let rest: Vec<&String> = choices.iter().filter(|choice| **choice != next).collect();
+        render::out(&format!("Paused: {}\n\nNext: {next}\n", pause.message));
+        rest.into_iter().for_each(|choice| render::out(&format!("  or: {choice}\n")));
+    }
+    outcome
+}
+
+/// The command that most people want after a pause.
+pub fn next_after(cx: &Context, job: ImportId, pause: &Pause) -> String {
+    match pause.reason {
+        PauseReason::SubmitUnknown => cx.command_of(DecisionKind::Adopt, job),
+        PauseReason::Deadline => cx.line(&format!("wait {} --deadline 24h", job.short())),
+        _ => cx.command("wait", job),
+    }
+}
+
+impl Context {
+    /// The command that takes a decision.
+    fn command_of(&self, kind: DecisionKind, job: ImportId) -> String {
+        let flag = match kind {
+            DecisionKind::Adopt => "--adopt STATUS-URL",
+            DecisionKind::Resubmit => "--resubmit",
+            DecisionKind::Extend => "--extend 24h",
+            DecisionKind::Cancel => "--cancel",
+            DecisionKind::GiveUp => "--give-up",
+            DecisionKind::Continue => "--continue",
+        };
+        self.line(&format!("resolve {} {flag}", job.short()))
+    }
+}
+
+fn detached(cx: &Context, job: ImportId) -> Outcome {
+    let next = cx.command("wait", job);
+    if cx.json {
+        render::json::print(Outcome::StillRunning, Some(next), json!({ "job": job.to_string() }));
+    } else {
+        render::out(&format!("Import {} is not over; nothing was cancelled.\n\nNext: {next}\n", job.short()));
+    }
+    Outcome::StillRunning
+}
+
+/// What runs beside the drive; ends when dropped.
+struct Helpers(Vec<tokio::task::JoinHandle<()>>);
+
+impl Helpers {
+    fn start(cx: &Context, setup: &Setup, run: &Run, stop: &Stop) -> Result<Self, Failure> {
+        let mut tasks = vec![tokio::spawn(on_signals(Signals::new(cx, setup, run, stop)?))];
+        if let Some(server) = run.file_server() {
+            let names = run.notes().files().map(|file| render::file_name(&file.path)).collect();
+            tasks.push(tokio::spawn(tell_fetches(cx.talk.clone(), Arc::clone(server), names)));
+            if let Ok(fhir) = Url::parse(&run.notes().server) {
+                tasks.push(tokio::spawn(tell_no_fetch(cx.talk.clone(), setup.clone(), run.id(), Arc::clone(server), fhir)));
+            }
+        }
+        Ok(Self(tasks))
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        self.0.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// What is needed to answer a signal.
+struct Signals {
+    talk: Talk,
+    setup: Setup,
+    job: ImportId,
+    serves: bool,
+    stop: Stop,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new(cx: &Context, setup: &Setup, run: &Run, stop: &Stop) -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::new(Outcome::InternalError, format!("cannot catch signals: {error}")))
+        };
+        Ok(Self {
+            talk: cx.talk.clone(),
+            setup: setup.clone(),
+            job: run.id(),
+            serves: run.file_server().is_some(),
+            stop: stop.clone(),
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    async fn files_are_needed(&self) -> bool {
+        self.serves && self.setup.status(self.job).await.is_ok_and(|(_, status)| needs_files(&status))
+    }
+}
+
+/// The first signal detaches, unless the FHIR server still needs files that only we serve; the second always does.
+async fn on_signals(mut signals: Signals) {
+    signals.next().await;
+    if signals.files_are_needed().await {
+        signals.talk.line(
+            "The FHIR server may still fetch files that this program serves, so it stays. Once more (Ctrl-C) to leave \
+             anyway: the job may then fail.",
+        );
+        signals.next().await;
+    }
+    signals.talk.line("Leaving as soon as the request under way is answered; nothing is cancelled.");
+    signals.stop.request();
+}
+
+async fn tell_fetches(talk: Talk, server: Arc<FileServer>, names: Vec<String>) {
+    let mut events = server.events();
+    loop {
+        match events.recv().await {
+            Ok(served) => {
+                if let Item::File(index) = served.item {
+                    talk.line(&render::fetched(names.get(index).map_or("a file", String::as_str), &served));
+                }
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Hints once, when a job was accepted a while ago and nobody came for any file.
+async fn tell_no_fetch(talk: Talk, setup: Setup, job: ImportId, server: Arc<FileServer>, fhir: Url) {
+    loop {
+        tokio::time::sleep(NO_FETCH).await;
+        if server.fetches().iter().any(|file| file.state != FetchState::Never) {
+            return;
+        }
+        let Ok((_, status)) = setup.status(job).await else { return };
+        let now = setup.clock.now_ms();
+        let waiting = status.accepted_ms.is_some_and(|at| now.saturating_sub(at) >= NO_FETCH.as_millis() as u64);
+        if waiting && status.phase == "running" {
+            talk.line(&format!(
+                "The job was accepted, but since {} nobody fetched a file from {}.",
+                utc(status.accepted_ms.unwrap_or(now)),
+                redact_url(server.advertise())
+            ));
+            let hints = reachability_hint(server.local_addr(), server.advertise(), &fhir);
+            hints.iter().for_each(|hint| talk.line(&format!("  {hint}")));
+            if hints.is_empty() {
+                talk.line("  The addresses look right: perhaps a firewall is between, or the server's queue is long.");
+            }
+            return;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How a server is reached: allowed origins, trusted authorities, credentials.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{InputSecrets, RunError, Server};
+use crate::net::{AllowList, PhaseLimits, Sender, TlsRoots};
+use crate::outgoing::Network;
+use crate::secrets::{Credential, Secrets};
+
+/// How the server is reached, beside its URL.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Origins, and patterns such as `https://*.example.org`, that may be reached beside the server's own.
+    pub allow: Vec<String>,
+    /// A PEM file of authorities that are trusted beside the system's.
+    pub ca: Option<PathBuf>,
+    /// Who we are toward the server.
+    pub credential: Option<Credential>,
+}
+
+impl Access {
+    /// # Errors
+    /// When an origin, a certificate or a credential cannot be used.
+    pub(super) fn network(&self, server: &Server, secrets: &InputSecrets) -> Result<Network, RunError> {
+        Ok(Network {
+            allow: self.allowed(server)?,
+            secrets: self.secrets(server, secrets)?,
+            sender: self.sender()?,
+        })
+    }
+
+    fn allowed(&self, server: &Server) -> Result<AllowList, RunError> {
+        let own = AllowList::new(server.url()).map_err(|error| RunError::Server { error })?;
+        self.allow.iter().try_fold(own, |list, typed| {
+            list.allow(typed).map_err(|error| RunError::AllowOrigin { typed: typed.clone(), error })
+        })
+    }
+
+    fn secrets(&self, server: &Server, inputs: &InputSecrets) -> Result<Secrets, RunError> {
+        let mut secrets = Secrets::default();
+        for (name, value) in inputs.named() {
+            secrets.insert(name, value.clone(), [server.origin().clone()]).map_err(RunError::Secret)?;
+        }
+        if let Some(credential) = &self.credential {
+            secrets.authorize(server.origin().clone(), credential).map_err(RunError::Secret)?;
+        }
+        Ok(secrets)
+    }
+
+    fn sender(&self) -> Result<Sender, RunError> {
+        let extra_pem = self.ca.as_deref().map(read_ca).transpose()?.unwrap_or_default();
+        Sender::new(&TlsRoots { extra_pem }, PhaseLimits::default())
+            .map_err(|error| RunError::Authorities { path: self.ca.clone(), error })
+    }
+}
+
+fn read_ca(path: &Path) -> Result<Vec<u8>, RunError> {
+    fs::read(path).map_err(|error| RunError::AuthoritiesFile { path: path.to_owned(), error })
+}

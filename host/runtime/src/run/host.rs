@@ -1,0 +1,41 @@
+//! Serving the local files of an import.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use url::Host;
+
+use super::options::ServeOptions;
+use super::{RunError, Server};
+use crate::contract::Status;
+use crate::serve::Listening;
+
+/// Whether the FHIR server may still fetch files, so that whoever serves them must stay.
+#[must_use]
+pub fn needs_files(status: &Status) -> bool {
+    match status.phase.as_str() {
+        "cancelling" | "verifying" | "done" => false,
+        "reading-result" => status.jobs_done + 1 < status.jobs,
+        _ => true,
+    }
+}
+
+/// Where to listen, when local files are to be served.
+pub(super) fn listen(server: &Server, wanted: Option<&ServeOptions>) -> Result<Listening, RunError> {
+    let options = match wanted {
+        Some(options) => options.clone(),
+        None if server.is_loopback() => ServeOptions { bind: SocketAddr::new(loopback(server), 0), advertise: None },
+        None => return Err(RunError::NotServed { server: server.shown() }),
+    };
+    if options.bind.ip().is_unspecified() && options.advertise.is_none() {
+        return Err(RunError::NotAdvertised { bind: options.bind });
+    }
+    Listening::bind(options.bind, options.advertise).map_err(RunError::Serve)
+}
+
+/// The loopback address that the server's own name speaks of.
+fn loopback(server: &Server) -> IpAddr {
+    match server.url().host() {
+        Some(Host::Ipv6(_)) => Ipv6Addr::LOCALHOST.into(),
+        _ => Ipv4Addr::LOCALHOST.into(),
+    }
+}

@@ -1,0 +1,317 @@
+//! From what was typed to an import that is stored and can be driven. Nothing is sent to the FHIR server here.
+
+use std::sync::Arc;
+
+use super::check::{Samples, check_local};
+use super::host::listen;
+use super::inputs::{InputSecrets, Local, Opened, Place, inputs_digest, open, served_name};
+use super::notes::{DialectNote, FileNote, HostNotes, InputNote, ServeNote};
+use super::session::{Run, Setup};
+use super::{CheckMode, CheckedFiles, DialectWanted, RunError, RunOptions, Unfinished, random};
+use crate::contract::{ExpectedCount, Input, Purpose, Request, Sample};
+use crate::dialect_file::read_dialect;
+use crate::drive::{Begin, begin};
+use crate::files::{InputSource, Skipped, discover};
+use crate::importer::{Importer, dialects};
+use crate::journal::{Holder, ImportSummary};
+use crate::serve::{CapabilityPath, Listening, ServedFile};
+
+/// What became of a request.
+pub enum Prepared {
+    /// A new import, ready to be driven.
+    New(Box<Run>),
+    /// The key and the files are those of an import that is there: go on with it, or take its result.
+    Known(Known),
+    /// Without a key: an import of the same files to the same server is not over.
+    Unfinished(Known),
+}
+
+/// An import that is there already.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The import.
+    pub import: ImportSummary,
+    /// The queries of its remote inputs, for [`resume`](super::resume).
+    pub secrets: InputSecrets,
+}
+
+/// What is told while an import is prepared.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// The lines of all files have been looked at.
+    Checked(&'a CheckedFiles),
+    /// The lines of so many files are being looked at.
+    Checking {
+        /// Files.
+        files: usize,
+        /// Their size together.
+        bytes: u64,
+    },
+    /// An empty file is left out.
+    Empty(&'a str),
+    /// A remote input cannot be checked here.
+    NotChecked(&'a InputSource),
+    /// So many more bytes were checked.
+    Read {
+        /// Bytes.
+        bytes: u64,
+    },
+    /// Local files are served.
+    Serving {
+        /// Where, and how the FHIR server reaches it.
+        at: &'a ServeNote,
+        /// Nobody asked for it: the FHIR server is on this machine.
+        by_default: bool,
+    },
+    /// Something in a folder is left out.
+    Skipped(&'a Skipped),
+}
+
+/// Prepares an import: files are found, opened, checked and served, the plan is stored.
+///
+/// # Errors
+/// [`RunError`]: nothing was sent, and unless the journal failed, nothing was stored.
+pub async fn prepare(
+    setup: &Setup,
+    options: &RunOptions,
+    say: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Prepared, RunError> {
+    let dialect = choose(setup, &options.dialect).await?;
+    let opened = open(discover(&options.inputs).map_err(RunError::Files)?, say)?;
+    let secrets = InputSecrets::of(&opened);
+    let network = options.access.network(&options.server, &secrets)?;
+    let inputs_digest = inputs_digest(&options.server, &opened);
+    if let Some(import) = known(setup, options, &inputs_digest)? {
+        let known = Known { import, secrets };
+        return Ok(if options.key.is_some() { Prepared::Known(known) } else { Prepared::Unfinished(known) });
+    }
+    let listening = listening(options, &opened)?;
+    let id = random::id()?;
+    let contents = contents(setup, options, opened, &id, say).await?;
+    let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
+    let draft = Draft { options, id, dialect, inputs_digest, contents };
+    draft.begin(setup, importer, listening, say).await.map(|run| Prepared::New(Box::new(run)))
+}
+
+async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, RunError> {
+    Ok(match wanted {
+        DialectWanted::Detect => DialectNote::Detect,
+        DialectWanted::Named(name) => DialectNote::Named(name.clone()),
+        DialectWanted::File { name, text } => {
+            let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
+            let file = read_dialect(text, &builtin);
+            let file = file.map_err(|error| RunError::DialectFile { name: name.clone(), error })?;
+            DialectNote::Defined(file.definition)
+        }
+    })
+}
+
+/// The same request, if it is there: by its key, else by its files.
+fn known(setup: &Setup, options: &RunOptions, inputs_digest: &str) -> Result<Option<ImportSummary>, RunError> {
+    let Some(key) = &options.key else {
+        return match options.unfinished {
+            Unfinished::Notice => setup.journal.unfinished_by_inputs(inputs_digest).map_err(RunError::Journal),
+            Unfinished::StartAnother => Ok(None),
+        };
+    };
+    match setup.journal.by_key(key).map_err(RunError::Journal)? {
+        Some(import) if import.inputs_digest == inputs_digest => Ok(Some(import)),
+        Some(import) => Err(RunError::KeyTaken { key: key.clone(), by: import.id }),
+        None => Ok(None),
+    }
+}
+
+fn listening(options: &RunOptions, opened: &[Opened]) -> Result<Option<Listening>, RunError> {
+    let local = opened.iter().any(|input| input.local().is_some());
+    local.then(|| listen(&options.server, options.serve.as_ref())).transpose()
+}
+
+/// What is imported, and what is known of it.
+#[derive(Default)]
+struct Contents {
+    inputs: Vec<Typed>,
+    samples: Vec<Sample>,
+    expected: Vec<ExpectedCount>,
+}
+
+/// An input whose type is known.
+struct Typed {
+    place: Place,
+    resource_type: String,
+    resources: Option<u64>,
+}
+
+async fn contents(
+    setup: &Setup,
+    options: &RunOptions,
+    opened: Vec<Opened>,
+    id: &str,
+    say: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Contents, RunError> {
+    if options.check == CheckMode::Skip {
+        let inputs = opened.into_iter().map(unchecked).collect::<Result<_, _>>()?;
+        return Ok(Contents { inputs, ..Contents::default() });
+    }
+    let files: Vec<(&Local, Option<&str>)> =
+        opened.iter().filter_map(|input| Some((input.local()?, input.declared_type.as_deref()))).collect();
+    let seed = id.get(..16).and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or_default();
+    let samples = Samples { size: options.sample_size, seed };
+    let checked = check_local(&setup.engine, &files, samples, say).await?;
+    if checked.checked.summary.errors > 0 {
+        return Err(RunError::Findings(Box::new(checked)));
+    }
+    counted(opened, &checked, say)
+}
+
+fn unchecked(input: Opened) -> Result<Typed, RunError> {
+    let shown = input.shown();
+    let resource_type = input.declared_type.ok_or(RunError::TypeUnknown { input: shown })?;
+    Ok(Typed { place: input.place, resource_type, resources: None })
+}
+
+/// Empty files are left out: there is nothing in them to import, and some servers refuse them.
+fn counted(
+    opened: Vec<Opened>,
+    files: &CheckedFiles,
+    say: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> Result<Contents, RunError> {
+    let all_counted = opened.iter().all(|input| input.local().is_some());
+    let mut summaries = files.checked.files.iter();
+    let mut inputs = Vec::new();
+    for input in opened {
+        if input.remote().is_some() {
+            inputs.push(unchecked(input)?);
+            continue;
+        }
+        let summary = summaries.next().expect("each local file was checked");
+        if summary.resources == 0 {
+            say(Progress::Empty(&input.shown()));
+            continue;
+        }
+        let kind = summary.resource_type.clone().or_else(|| input.declared_type.clone());
+        let resource_type = kind.ok_or_else(|| RunError::TypeUnknown { input: input.shown() })?;
+        inputs.push(Typed { place: input.place, resource_type, resources: Some(summary.resources) });
+    }
+    if inputs.is_empty() {
+        return Err(RunError::NothingToImport);
+    }
+    let expected = if all_counted { expected(files) } else { Vec::new() };
+    Ok(Contents { inputs, samples: samples(files), expected })
+}
+
+fn samples(files: &CheckedFiles) -> Vec<Sample> {
+    let chosen = files.checked.summary.samples.iter();
+    chosen.map(|c| Sample { reference: c.reference.clone(), fingerprint: c.fingerprint.clone() }).collect()
+}
+
+fn expected(files: &CheckedFiles) -> Vec<ExpectedCount> {
+    let count = |t: &crate::contract::TypeSummary| ExpectedCount {
+        resource_type: t.resource_type.clone(),
+        resources: t.resources,
+        distinct_ids: t.distinct_ids,
+    };
+    files.checked.summary.types.iter().map(count).collect()
+}
+
+/// Everything that is stored.
+struct Draft<'a> {
+    options: &'a RunOptions,
+    id: String,
+    dialect: DialectNote,
+    inputs_digest: String,
+    contents: Contents,
+}
+
+impl Draft<'_> {
+    async fn begin(
+        self,
+        setup: &Setup,
+        importer: Importer,
+        listening: Option<Listening>,
+        say: &mut (dyn FnMut(Progress<'_>) + Send),
+    ) -> Result<Run, RunError> {
+        let mut notes = self.notes(listening.as_ref());
+        let (mut served, mut inputs) = (Vec::new(), Vec::new());
+        for input in &self.contents.inputs {
+            let (note, url, file) = place(input, listening.as_ref())?;
+            notes.inputs.push(note);
+            served.extend(file);
+            let (resource_type, resources) = (input.resource_type.clone(), input.resources);
+            inputs.push(Input { url, resource_type, resources, etag: None });
+        }
+        let request = self.request(&notes, inputs, setup.clock.now_ms());
+        let begin_with = Begin {
+            request: &request,
+            key: self.options.key.clone(),
+            inputs_digest: self.inputs_digest,
+            server: self.options.server.shown(),
+            host: notes.encode(),
+        };
+        let journal = setup.journal.as_ref();
+        let id = begin(&importer, journal, begin_with).await.map_err(RunError::Drive)?;
+        let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
+        let inputs = served.iter().map(|file: &ServedFile| Arc::clone(&file.input)).collect();
+        let server = match listening.filter(|_| !served.is_empty()) {
+            Some(listening) => Some(Arc::new(listening.serve(served, Vec::new()).map_err(RunError::Serve)?)),
+            None => None,
+        };
+        if let Some(at) = notes.serve.as_ref().filter(|_| server.is_some()) {
+            say(Progress::Serving { at, by_default: self.options.serve.is_none() });
+        }
+        Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server })
+    }
+
+    fn notes(&self, listening: Option<&Listening>) -> HostNotes {
+        let options = self.options;
+        let mut notes = HostNotes::new(options.server.base(), self.dialect.clone(), options.policy);
+        notes.allow.clone_from(&options.access.allow);
+        notes.ca = options.access.ca.as_ref().map(|ca| std::path::absolute(ca).unwrap_or_else(|_| ca.clone()));
+        notes.samples.clone_from(&self.contents.samples);
+        notes.expected.clone_from(&self.contents.expected);
+        notes.serve = listening.map(|listening| ServeNote {
+            bound: listening.local_addr(),
+            advertise: listening.advertise().clone(),
+        });
+        notes
+    }
+
+    fn request(&self, notes: &HostNotes, inputs: Vec<Input>, time_ms: u64) -> Request {
+        Request {
+            id: self.id.clone(),
+            time_ms,
+            purpose: Purpose::Import,
+            base_url: notes.server.clone(),
+            dialect: notes.dialect.clone().into(),
+            inputs,
+            samples: notes.samples.clone(),
+            expected: notes.expected.clone(),
+            settings: self.options.settings.clone(),
+            documents_url: None,
+            policy: notes.policy,
+        }
+    }
+}
+
+type Placed = (InputNote, String, Option<ServedFile>);
+
+/// Where the FHIR server finds an input.
+fn place(input: &Typed, listening: Option<&Listening>) -> Result<Placed, RunError> {
+    match (&input.place, listening) {
+        (Place::Local(local), Some(listening)) => {
+            let name = served_name(&local.path, &input.resource_type);
+            let served = CapabilityPath::new(random::bits()?, &name).expect("the name needs no escaping");
+            let note = FileNote {
+                path: local.path.clone(),
+                resource_type: input.resource_type.clone(),
+                identity: local.input.identity(),
+                digest: local.digest,
+                served: served.clone(),
+            };
+            let url = listening.url_of(&served).to_string();
+            let file = ServedFile { path: served, input: Arc::clone(&local.input) };
+            Ok((InputNote::Local(note), url, Some(file)))
+        }
+        (Place::Remote(remote), _) => Ok((InputNote::Remote(remote.url.clone()), remote.with_placeholder(), None)),
+        (Place::Local(local), None) => Err(RunError::NotServed { server: local.path.display().to_string() }),
+    }
+}

@@ -1,0 +1,95 @@
+//! Going on with an import that is stored.
+
+use std::sync::Arc;
+
+use super::host::needs_files;
+use super::inputs::{InputSecrets, digest};
+use super::notes::{FileNote, HostNotes, ServeNote};
+use super::session::{Run, Setup};
+use super::{Access, RunError, Server};
+use crate::drive::ChangedInput;
+use crate::files::{Change, FilesError, OpenInput};
+use crate::importer::Importer;
+use crate::journal::{Holder, ImportId};
+use crate::serve::{FileServer, Listening, ServedFile};
+
+/// Whether the local files of an import are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// As long as the FHIR server may need them.
+    Serve,
+    /// Not at all: for decisions, which need nobody to wait.
+    Leave,
+}
+
+/// Goes on with an import: takes the right to drive it, opens its files again and serves them where they were, unless
+/// the FHIR server needs them no more.
+///
+/// # Errors
+/// [`RunError::InputChanged`] when a file is not what was checked, [`RunError::Rebind`] when the port is taken, else
+/// as [`prepare`](super::prepare).
+pub async fn resume(setup: &Setup, id: ImportId, access: &Access, secrets: InputSecrets) -> Result<Run, RunError> {
+    resume_with(setup, id, access, secrets, Files::Serve).await
+}
+
+/// As [`resume`], with or without the files.
+///
+/// # Errors
+/// As [`resume`].
+pub async fn resume_with(
+    setup: &Setup,
+    id: ImportId,
+    access: &Access,
+    secrets: InputSecrets,
+    files: Files,
+) -> Result<Run, RunError> {
+    let (import, status) = setup.status(id).await?;
+    let before = HostNotes::decode(&import.host)?;
+    let (notes, access) = merged(before.clone(), access);
+    let network = access.network(&Server::parse(&notes.server)?, &secrets)?;
+    let journal = setup.journal.as_ref();
+    let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
+    if (&notes.allow, &notes.ca) != (&before.allow, &before.ca) {
+        journal.append_host(&lease, &notes.encode()).map_err(RunError::Journal)?;
+    }
+    let served = if files == Files::Serve && needs_files(&status) { reopen(&notes)? } else { Vec::new() };
+    let inputs = served.iter().map(|file| Arc::clone(&file.input)).collect();
+    let server = match &notes.serve {
+        Some(at) if !served.is_empty() => Some(Arc::new(serve_again(at, served)?)),
+        _ => None,
+    };
+    let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
+    Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server })
+}
+
+/// What was allowed stays allowed; what is named now is added.
+fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Access) {
+    let added = access.allow.iter().filter(|origin| !notes.allow.contains(origin)).cloned().collect::<Vec<_>>();
+    notes.allow.extend(added);
+    notes.ca = access.ca.clone().or(notes.ca);
+    let access = Access { allow: notes.allow.clone(), ca: notes.ca.clone(), credential: access.credential.clone() };
+    (notes, access)
+}
+
+fn reopen(notes: &HostNotes) -> Result<Vec<ServedFile>, RunError> {
+    notes.files().map(|note| Ok(ServedFile { path: note.served.clone(), input: Arc::new(same_file(note)?) })).collect()
+}
+
+/// A file whose identity differs may still have the same content: devices are numbered anew at each boot.
+fn same_file(note: &FileNote) -> Result<OpenInput, RunError> {
+    let changed = |change| RunError::InputChanged(ChangedInput { path: note.path.display().to_string(), change });
+    let input = OpenInput::open(&note.path).map_err(|error| match error {
+        FilesError::NotFound { .. } => changed(Change::Vanished),
+        other => RunError::Files(other),
+    })?;
+    match note.identity.change_to(&input.identity()) {
+        Some(change) if digest(&input)? != note.digest => Err(changed(change)),
+        _ => Ok(input),
+    }
+}
+
+fn serve_again(at: &ServeNote, files: Vec<ServedFile>) -> Result<FileServer, RunError> {
+    let failed = |error| RunError::Rebind { address: at.bound, error };
+    let listening = Listening::bind(at.bound, Some(at.advertise.clone())).map_err(failed)?;
+    listening.serve(files, Vec::new()).map_err(failed)
+}

@@ -1,0 +1,155 @@
+//! The commands beside `run`, and going on after a kill. What the server saw decides.
+
+use std::time::Duration;
+
+use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
+use serde_json::json;
+
+use crate::harness::cli::Desk;
+use crate::harness::rig::synthea;
+
+const PATIENTS: &str = "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n{\"resourceType\":\"Patient\",\"id\":\"p2\"}\n";
+const LIMIT: Duration = Duration::from_secs(30);
+
+async fn sandbox(personality: Personality, script: serde_json::Value) -> Sandbox {
+    let script: Script = serde_json::from_value(script).unwrap();
+    Sandbox::start(Config { personality, port: 0, script }).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_is_waited_for_without_a_second_kick_off() {
+    for personality in Personality::ALL {
+        let server = sandbox(personality, json!({ "polls_until_done": 4, "retry_after": "1" })).await;
+        let desk = Desk::new();
+        let data = synthea();
+        let args = ["run", "--server", &server.base_url(), "--dialect", personality.name(), "--poll-max", "1s", data.to_str().unwrap()];
+        let mut child = desk.start(args);
+        let job = desk.wait_for_phase("running", LIMIT);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let waited = desk.run(["wait", &job, "--json"]);
+        assert_eq!(waited.code, 0, "{waited:?}");
+        let report = waited.json();
+        assert_eq!((&report["outcome"], &report["verdict"]), (&json!("succeeded"), &json!("verified")), "{report}");
+        assert_eq!((server.kick_offs(), server.jobs(), server.stored()), (1, 1, 937), "{personality}");
+
+        let again = desk.run(["wait", &job, "--json"]);
+        assert_eq!((again.code, again.json()["outcome"].clone()), (0, json!("succeeded")), "waiting for what is over answers it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn detect_names_the_dialect_and_the_evidence() {
+    let server = sandbox(Personality::Hapi, json!({})).await;
+    let ran = Desk::new().run(["detect", &server.base_url(), "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let found = ran.json();
+    assert_eq!((&found["detection"]["dialect"], &found["detection"]["confidence"]), (&json!("hapi"), &json!("high")));
+    assert!(found["detection"]["evidence"].to_string().contains("import-poll-status"), "{found}");
+    assert!(server.log().iter().all(|seen| seen.method == "GET"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_jobs_report_and_errors_read_the_journal_without_the_server() {
+    let server = sandbox(Personality::SmartManifest, json!({ "retry_after": "1", "reject_ids": ["p2"] })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let ran = desk.run(["run", "--server", &server.base_url(), "--dialect", "smart-manifest", file.to_str().unwrap(), "--json"]);
+    assert_eq!(ran.code, 7, "{ran:?}");
+    let job = ran.json()["job"].as_str().unwrap().to_owned();
+    server.stop().await;
+
+    let jobs = desk.run(["jobs", "--json"]);
+    assert_eq!((jobs.code, jobs.json()["jobs"][0]["job"].clone()), (0, json!(job)), "{jobs:?}");
+    let report = desk.run(["report", &job, "--json"]);
+    assert_eq!((report.code, report.json()["outcome"].clone()), (7, json!("finished-with-errors")), "{report:?}");
+    let text = desk.run(["report", &job]);
+    assert!(text.stdout.contains("rejected"), "{text:?}");
+    let errors = desk.run(["errors", &job, "--json"]);
+    assert_eq!(errors.json()["errors"][0]["count"], 1, "{errors:?}");
+    let status = desk.run(["status", &job[..8], "--json"]);
+    assert_eq!(status.json()["phase"], "done", "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_deletes_where_the_server_can_and_exits_10() {
+    let server = sandbox(Personality::SmartManifest, json!({ "polls_until_done": 1000, "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let mut child = desk.start(["run", "--server", &server.base_url(), "--dialect", "smart-manifest", "--poll-max", "1s", file.to_str().unwrap()]);
+    let job = desk.wait_for_phase("running", LIMIT);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let cancelled = desk.run(["cancel", &job, "--json"]);
+    assert_eq!((cancelled.code, server.deletes()), (10, 1), "{cancelled:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_resolved_by_adopting_the_job() {
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1", "faults": [{ "on": "kick-off", "action": "accept-then-drop" }] })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let lost = desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
+    assert_eq!(lost.code, 11, "{lost:?}");
+    assert_eq!(lost.json()["retry"], "resume");
+    let job = lost.json()["job"].as_str().unwrap().to_owned();
+    let url = server.job_urls().pop().unwrap();
+    let resolved = desk.run(["resolve", &job, "--adopt", &url, "--json"]);
+    let report = if resolved.code == 0 && resolved.json()["outcome"] == "succeeded" { resolved } else { desk.run(["wait", &job, "--json"]) };
+    assert_eq!((report.code, server.kick_offs()), (0, 1), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_goes_on_or_answers_and_refuses_other_inputs() {
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let run = |file: &str| desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", "--key", "nightly-1", "--json", file]);
+    let first = run(file.to_str().unwrap());
+    let second = run(file.to_str().unwrap());
+    assert_eq!((first.code, second.code, server.kick_offs()), (0, 0, 1), "{second:?}");
+    assert_eq!(first.json()["job"], second.json()["job"]);
+    let other = desk.write("other/Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p3\"}\n");
+    assert_eq!(run(other.to_str().unwrap()).code, 2);
+    assert_eq!(server.kick_offs(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_reach_the_server_and_nothing_that_is_printed_or_stored() {
+    let canary = "canary-5f1d0c1e-token";
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1", "require_bearer": canary })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let mut command = desk.command(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
+    let ran = crate::harness::cli::ran(command.env("FHIR_IMPORT_BEARER", canary).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.said().contains(canary));
+    for entry in std::fs::read_dir(desk.path("state")).unwrap().map(Result::unwrap).filter(|e| e.path().is_file()) {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(!bytes.windows(canary.len()).any(|w| w == canary.as_bytes()), "{}", entry.path().display());
+    }
+    let kick_off = server.log().into_iter().find(|seen| seen.method == "POST").unwrap();
+    assert_eq!(kick_off.header("authorization"), Some(format!("Bearer {canary}").as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_reads_the_sample_of_a_job_back_again() {
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let ran = desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
+    let job = ran.json()["job"].as_str().unwrap().to_owned();
+    let verified = desk.run(["verify", &job, "--json"]);
+    assert_eq!((verified.code, verified.json()["verdict"].clone()), (0, json!("verified")), "{verified:?}");
+    assert_eq!(server.kick_offs(), 1);
+}
+
+#[test]
+fn dialects_are_listed_with_how_well_they_are_proven() {
+    let listed = Desk::new().run(["dialects", "--json"]);
+    let names: Vec<String> = listed.json()["dialects"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["hapi", "smart-manifest"]);
+    let one = Desk::new().run(["dialects", "hapi"]);
+    assert!(one.stdout.contains("HAPI FHIR 8.8.0"), "{one:?}");
+}
