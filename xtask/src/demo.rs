@@ -1,5 +1,6 @@
 //! The README's first command: a whole import, on a fresh machine.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::process::{Child, ExitCode, Stdio};
@@ -24,10 +25,11 @@ pub fn demo(workspace: &Workspace) -> Result<ExitCode> {
         }
         _ => {}
     }
-    let args = ["run", "--server", &server.url, "--poll-max", "2s"];
-    println!("\n$ fhir-import {} {DATA}\n", args.join(" "));
     let mut import = workspace.fhir_import();
-    import.args(args).arg("--state").arg(&state).arg(DATA);
+    import.args(["run", "--server", &server.url, "--poll-max", "2s", "--state"]);
+    import.arg(state.strip_prefix(&workspace.root).unwrap_or(&state)).arg(DATA);
+    let typed: Vec<_> = import.get_args().map(OsStr::to_string_lossy).collect();
+    println!("\n$ fhir-import {}\n", typed.join(" "));
     let status = import.status().context("cannot run fhir-import")?;
     // No code: a signal ended it.
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))

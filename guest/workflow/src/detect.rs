@@ -1,7 +1,5 @@
 //! What a server is, from its CapabilityStatement and its own OperationDefinition.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -147,12 +145,10 @@ impl Capabilities {
         })
     }
 
-    fn types_with(&self, operation: &str) -> BTreeSet<&str> {
+    fn types_with(&self, operation: &str) -> Vec<&str> {
         let named = |op: &Operation| op.name.as_deref().unwrap_or_default().trim_start_matches('$') == operation;
         let resources = self.rest.iter().flat_map(|r| &r.resource);
-        let mut types = BTreeSet::new();
-        types.extend(resources.filter(|r| r.operation.iter().any(named)).filter_map(|r| r.kind.as_deref()));
-        types
+        resources.filter(|r| r.operation.iter().any(named)).filter_map(|r| r.kind.as_deref()).collect()
     }
 
     fn definition(&self, operation: &str) -> Option<String> {
@@ -172,10 +168,11 @@ impl Capabilities {
 /// What the server's own OperationDefinition adds: more evidence, or proof that it is another operation.
 pub fn consult_definition(detection: &mut Detection, dialect: &Dialect, definition: &Value) {
     let parameters = definition["parameter"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    names.extend(parameters.iter().filter_map(|p| p["name"].as_str()));
+    let mut names: Vec<&str> = parameters.iter().filter_map(|p| p["name"].as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
     let rule = &dialect.detect.definition;
-    if let Some(name) = rule.refuses.iter().find(|name| names.contains(name.as_str())) {
+    if let Some(name) = rule.refuses.iter().find(|name| names.contains(&name.as_str())) {
         detection.evidence.push(format!("Its OperationDefinition has a parameter {name}: this is another operation."));
         detection.confidence = Confidence::None;
         detection.candidates.extend(detection.dialect.take());
@@ -187,8 +184,7 @@ pub fn consult_definition(detection: &mut Detection, dialect: &Dialect, definiti
     } else if seen.len() == rule.expects.len() {
         format!("Its OperationDefinition has the parameters {}.", seen.join(", "))
     } else {
-        let listed: Vec<&str> = names.into_iter().collect();
-        format!("Its OperationDefinition lists other parameters than expected: {}.", listed.join(", "))
+        format!("Its OperationDefinition lists other parameters than expected: {}.", names.join(", "))
     });
     if !rule.expects.is_empty() && seen.len() == rule.expects.len() && detection.confidence == Confidence::Low {
         detection.confidence = Confidence::Medium;

@@ -31,6 +31,7 @@ pub mod retry_after;
 pub mod session;
 pub mod state;
 pub mod status;
+pub mod table;
 pub mod text;
 pub mod transition;
 pub mod url;

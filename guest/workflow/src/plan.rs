@@ -1,13 +1,12 @@
 //! What never changes during an import: made once from a request, stored once, addressed by its digest.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::json;
 use crate::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
+use crate::table::Table;
 use crate::url::BaseUrl;
 
 /// The form of plan that this version writes.
@@ -44,7 +43,7 @@ pub struct Plan {
     /// What the input holds.
     pub expected: Vec<Expected>,
     /// Values that a dialect needs.
-    pub settings: BTreeMap<String, String>,
+    pub settings: Table<String>,
     /// The caller's limits.
     pub policy: Policy,
 }
@@ -57,9 +56,10 @@ impl Plan {
     pub fn new(request: Request, builtin: &[Dialect]) -> Result<Self, Error> {
         check(&request)?;
         let (dialects, configured) = choose(request.dialect, builtin)?;
-        // Not `collect`, which would bring a sort of its own into the component.
-        let mut settings = BTreeMap::new();
-        settings.extend(request.settings);
+        let mut settings = Table::default();
+        for (name, value) in request.settings {
+            *settings.entry(&name) = value;
+        }
         Ok(Self {
             version: VERSION,
             id: request.id,

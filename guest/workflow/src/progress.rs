@@ -1,7 +1,5 @@
 //! The part of a checkpoint that all states share: what is known so far.
 
-use std::collections::BTreeMap;
-
 use fhir_import_records::{ErrorClass, ErrorClasses};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +7,7 @@ use crate::dialect::Dialect;
 use crate::plan::{MAX_TYPES, Plan};
 use crate::read_back::ReadBack;
 use crate::report::Detection;
+use crate::table::Table;
 
 /// What is known so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +73,7 @@ pub struct Tally {
     pub rejected: Option<u64>,
     /// The same by type.
     #[serde(default)]
-    pub by_type: BTreeMap<String, Counts>,
+    pub by_type: Table<Counts>,
     /// Why resources were rejected.
     #[serde(default)]
     pub errors: Vec<ErrorClass>,
@@ -139,10 +138,10 @@ impl Tally {
 
     fn counts(&mut self, resource_type: Option<&str>) -> Option<&mut Counts> {
         let kind = resource_type?;
-        if self.by_type.len() >= MAX_TYPES && !self.by_type.contains_key(kind) {
+        if self.by_type.len() >= MAX_TYPES && self.by_type.get(kind).is_none() {
             return None;
         }
-        Some(self.by_type.entry(kind.to_owned()).or_default())
+        Some(self.by_type.entry(kind))
     }
 }
 

@@ -1,11 +1,10 @@
 //! What reading back showed, and what that proves.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
 use crate::report::Verdict;
+use crate::table::Table;
 
 /// What reading back showed so far.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -21,7 +20,7 @@ pub struct ReadBack {
     pub different: Vec<u32>,
     /// How many resources of a type the server has.
     #[serde(default)]
-    pub totals: BTreeMap<String, u64>,
+    pub totals: Table<u64>,
     /// Which of the plan's types the server has fewer of than were sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub short: Vec<u32>,
@@ -30,15 +29,15 @@ pub struct ReadBack {
     pub stopped: Option<String>,
 }
 
-/// Samples of a type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SampleCounts {
-    /// Asked for.
-    pub sampled: u32,
-    /// There.
-    pub found: u32,
-    /// There and equal.
-    pub equal: u32,
+/// What became of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleSeen<'a> {
+    /// Its type.
+    pub resource_type: &'a str,
+    /// It is there.
+    pub found: bool,
+    /// It is there and equal.
+    pub equal: bool,
 }
 
 impl ReadBack {
@@ -61,18 +60,13 @@ impl ReadBack {
         self.missing.iter().filter_map(|i| plan.samples.get(*i as usize)).map(|s| s.reference.clone())
     }
 
-    /// Samples by type.
-    #[must_use]
-    pub fn samples_by_type<'a>(&self, plan: &'a Plan) -> BTreeMap<&'a str, SampleCounts> {
-        let mut rows: BTreeMap<&str, SampleCounts> = BTreeMap::new();
-        for (i, sample) in (0..self.asked).zip(&plan.samples) {
-            let row = rows.entry(resource_type(&sample.reference)).or_default();
+    /// What became of each sample that was asked for.
+    pub fn samples<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = SampleSeen<'a>> {
+        (0..self.asked).zip(&plan.samples).map(|(i, sample)| {
             let found = !self.missing.contains(&i);
-            row.sampled += 1;
-            row.found += u32::from(found);
-            row.equal += u32::from(found && !self.different.contains(&i));
-        }
-        rows
+            let equal = found && !self.different.contains(&i);
+            SampleSeen { resource_type: resource_type(&sample.reference), found, equal }
+        })
     }
 
     /// What this proves, and what not.

@@ -165,17 +165,19 @@ fn types(plan: &Plan, progress: &Progress) -> Vec<TypeCount> {
     for expected in &plan.expected {
         row(&mut rows, &expected.resource_type).sent = Some(expected.resources);
     }
-    for (kind, counts) in &progress.tally.by_type {
+    for (kind, counts) in progress.tally.by_type.rows() {
         let row = row(&mut rows, kind);
         row.imported = counts.imported;
         row.rejected = counts.rejected;
     }
-    for (kind, total) in &progress.read_back.totals {
+    for (kind, total) in progress.read_back.totals.rows() {
         row(&mut rows, kind).on_server = Some(*total);
     }
-    for (kind, counts) in progress.read_back.samples_by_type(plan) {
-        let row = row(&mut rows, kind);
-        (row.sampled, row.found, row.equal) = (counts.sampled, counts.found, counts.equal);
+    for sample in progress.read_back.samples(plan) {
+        let row = row(&mut rows, sample.resource_type);
+        row.sampled += 1;
+        row.found += u32::from(sample.found);
+        row.equal += u32::from(sample.equal);
     }
     rows
 }

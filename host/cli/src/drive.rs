@@ -7,10 +7,11 @@ use fhir_import::contract::{DecisionKind, Pause, PauseReason};
 use fhir_import::journal::{ImportId, utc};
 use fhir_import::net::redact_url;
 use fhir_import::run::{Outcome, Run, Setup, needs_files};
-use fhir_import::serve::{FetchState, FileServer, Item, reachability_hint};
+use fhir_import::serve::{Delivery, FetchState, FileServer, Item, reachability_hint};
 use fhir_import::{End, Stop};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
 use url::Url;
 
 use crate::context::Context;
@@ -51,7 +52,9 @@ pub fn paused(cx: &Context, job: ImportId, pause: &Pause) -> Outcome {
     let choices: Vec<String> = pause.decisions.iter().map(|kind| cx.command_of(*kind, job)).collect();
     let next = next_after(cx, job, pause);
     if cx.json {
-        let data = json!({ "job": job.to_string(), "message": pause.message, "decisions": choices });
+        let data = json!({
+            "job": job.to_string(), "paused": pause.reason, "message": pause.message, "decisions": choices
+        });
         render::json::print(outcome, Some(next), data);
     } else {
         let rest: Vec<&String> = choices.iter().filter(|choice| **choice != next).collect();
@@ -171,18 +174,23 @@ async fn on_signals(mut signals: Signals) {
     signals.stop.request();
 }
 
+/// Each file once when all of it was fetched; whatever went wrong each time. Some servers fetch every file twice.
 async fn tell_fetches(talk: Talk, server: Arc<FileServer>, names: Vec<String>) {
     let mut events = server.events();
+    let mut told = vec![false; names.len()];
     loop {
-        match events.recv().await {
-            Ok(served) => {
-                if let Item::File(index) = served.item {
-                    talk.line(&render::fetched(names.get(index).map_or("a file", String::as_str), &served));
-                }
-            }
-            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        let served = match events.recv().await {
+            Ok(served) => served,
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let Item::File(index) = served.item else { continue };
+        let whole = served.delivery == Delivery::Complete;
+        if whole && (told[index] || server.fetches()[index].state != FetchState::Complete) {
+            continue;
         }
+        told[index] |= whole;
+        talk.line(&render::fetched(&names[index], &served));
     }
 }
 

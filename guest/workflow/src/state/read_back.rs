@@ -162,7 +162,7 @@ impl ReadBackState {
 
     fn count_read(self, cx: &mut Cx<'_>, answer: &Answer, i: u32) -> State {
         if let Some((expected, total)) = self.expected(cx).zip(total(answer)) {
-            cx.progress.read_back.totals.insert(expected.resource_type.clone(), total);
+            *cx.progress.read_back.totals.entry(&expected.resource_type) = total;
             if let Some(delay) = self.settle(cx).filter(|_| total < least(expected, cx)) {
                 let text = format!("of {} there are {total} yet", expected.resource_type);
                 return self.later(cx, delay, Reading::Count(i), text);

@@ -144,7 +144,7 @@ fn what_a_plan_may_hold_at_most_fits_even_when_all_goes_wrong() {
     for expected in &plan.expected {
         progress.tally.add_imported(Some(&expected.resource_type), u64::MAX);
         progress.tally.add_rejected(Some(&expected.resource_type), u64::MAX);
-        progress.read_back.totals.insert(expected.resource_type.clone(), u64::MAX);
+        *progress.read_back.totals.entry(&expected.resource_type) = u64::MAX;
     }
     let mut checkpoint = Checkpoint::new(&plan, progress, session.state().clone());
     let text = checkpoint.encode();

@@ -1,8 +1,9 @@
 //! `cancel`: asks the server, and believes it when its status says so.
 
-use fhir_import::contract::{Decision, Event, Next, WakeReason};
+use fhir_import::contract::{Decision, Event, Next};
+use fhir_import::journal::ImportId;
 use fhir_import::net::NetError;
-use fhir_import::run::{Access, Files, InputSecrets, Outcome, resume_with};
+use fhir_import::run::{Access, Files, InputSecrets, Outcome, Setup, resume_with};
 use fhir_import::{End, Stop, Watch};
 
 use super::report::stored_next;
@@ -27,13 +28,11 @@ pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Fa
     }
     let run = resume_with(&setup, id, access, InputSecrets::default(), Files::Leave).await?;
     let stop = Stop::default();
-    let mut watch = UntilPolled { screen: Screen::new(&cx.talk, &setup, id), stop: stop.clone(), said: None };
-    run.resolve(&Decision::Cancel, &mut watch).await?;
-    let (_, status) = setup.status(id).await?;
-    let end = match status.phase.as_str() {
-        "cancelling" | "done" => run.drive(&stop, &mut watch).await?,
-        _ => End::Detached,
-    };
+    let screen = Screen::new(&cx.talk, &setup, id);
+    let mut watch = WhileCancelling { screen, setup: setup.clone(), job: id, stop: stop.clone(), said: None };
+    let next = run.resolve(&Decision::Cancel, &mut watch).await?;
+    let tried = matches!(next, Next::Done(_)) || is_cancelling(&setup, id).await;
+    let end = if tried { run.drive(&stop, &mut watch).await? } else { End::Detached };
     cx.talk.finish();
     match end {
         End::Done(report) => Ok(render::report::View::load(cx, &setup, id, *report)?.show(cx.json)),
@@ -45,14 +44,20 @@ pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Fa
     }
 }
 
+async fn is_cancelling(setup: &Setup, job: ImportId) -> bool {
+    setup.status(job).await.is_ok_and(|(_, status)| status.phase == "cancelling")
+}
+
 /// Stops when the job is waited for as before: then it was not cancelled.
-struct UntilPolled {
+struct WhileCancelling {
     screen: Screen,
+    setup: Setup,
+    job: ImportId,
     stop: Stop,
     said: Option<String>,
 }
 
-impl Watch for UntilPolled {
+impl Watch for WhileCancelling {
     fn happened(&mut self, event: &Event) {
         if event.kind == "cancel" {
             self.said = Some(event.text.clone());
@@ -65,8 +70,13 @@ impl Watch for UntilPolled {
     }
 
     fn next(&mut self, next: &Next) {
-        if matches!(next, Next::Wait(wake) if wake.reason == WakeReason::Poll) {
-            self.stop.request();
+        if let Next::Wait(_) = next {
+            let (setup, job, stop) = (self.setup.clone(), self.job, self.stop.clone());
+            tokio::spawn(async move {
+                if !is_cancelling(&setup, job).await {
+                    stop.request();
+                }
+            });
         }
         self.screen.next(next);
     }

@@ -104,8 +104,10 @@ pub fn milliseconds(duration: std::time::Duration) -> u64 {
 /// What is told before anything is sent.
 pub fn say(talk: &Talk, progress: Progress<'_>) {
     match progress {
+        Progress::Checking { files: 0, .. } => {}
         Progress::Checking { bytes, .. } => talk.bytes(bytes),
         Progress::Read { bytes } => talk.read(bytes),
+        Progress::Checked(files) if files.paths.is_empty() => {}
         Progress::Checked(files) => {
             talk.finish();
             let all = &files.checked.summary;

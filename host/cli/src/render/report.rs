@@ -52,11 +52,13 @@ impl View {
             text += &format!("{}\n", report.advice);
         }
         text += &format!("\n{}", self.server_text());
-        text += &section("By type", &types(&report.types));
+        if sent(report) {
+            text += &section("By type", &types(&report.types));
+        }
         text += &section("Not on the server", &list(&report.missing));
         text += &section("Why", &classes(&report.errors, CLASSES));
         text += &section("Network", &list(&self.network_problems()));
-        if !report.types.is_empty() {
+        if sent(report) {
             text += &section("What this proves", &list(&report.limits));
         }
         match &self.next_command {
@@ -101,6 +103,11 @@ impl View {
             "polls": report.polls, "timeline": timeline
         })
     }
+}
+
+/// Whether the server has said or shown anything about the resources.
+fn sent(report: &Report) -> bool {
+    report.polls > 0 || report.types.iter().any(|t| t.sampled > 0 || t.on_server.is_some())
 }
 
 /// What most people do next.

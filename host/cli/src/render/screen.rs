@@ -56,10 +56,15 @@ fn waiting(wake: &Wake, status: &Status, now_ms: u64) -> String {
         None => String::new(),
     };
     match wake.reason {
+        WakeReason::Poll if status.phase == "cancelling" => format!("Asking whether it is cancelled in {wait} s"),
         WakeReason::Poll => {
-            let progress = status.progress.as_deref().map_or_else(String::new, |words| format!(": {words}"));
-            let percent = status.percent.map_or_else(String::new, |percent| format!(", {percent:.0} %"));
-            format!("The job runs{progress}{percent}; polled {} times, again in {wait} s{asked}", status.polls)
+            let words = status.progress.as_deref().map(|words| words.trim_end_matches(['.', ' ']));
+            let progress = words.map_or_else(String::new, |words| format!(": {words}"));
+            let polls = match status.polls {
+                0 => "first poll".to_owned(),
+                polls => format!("{polls} polls, the next"),
+            };
+            format!("The job runs{progress}; {polls} in {wait} s{asked}")
         }
         WakeReason::BackOff => format!("Trying again in {wait} s{asked}"),
         WakeReason::Settle => format!("Looking again for what is not there yet in {wait} s"),

@@ -50,6 +50,13 @@ pub enum RunError {
         /// What is wrong with it.
         error: DialectFileError,
     },
+    /// No dialect has the name.
+    DialectUnknown {
+        /// As typed.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
     /// The import could not be driven; it is where its journal says it is.
     Drive(DriveError),
     /// An input cannot be used.
@@ -122,6 +129,7 @@ impl RunError {
             | Self::Authorities { .. }
             | Self::AuthoritiesFile { .. }
             | Self::DialectFile { .. }
+            | Self::DialectUnknown { .. }
             | Self::Files(_)
             | Self::KeyTaken { .. }
             | Self::NotAdvertised { .. }
@@ -169,6 +177,10 @@ impl fmt::Display for RunError {
                 write!(f, "{} cannot be read", path.display())
             }
             Self::DialectFile { name, error } => fmt_dialect_file(f, name, error),
+            Self::DialectUnknown { name, known } => {
+                write!(f, "no dialect is called {name}; there are {}, or name a .toml file", known.join(", "))
+            }
+            Self::Drive(DriveError::Call(refused @ CallError::Refused(_))) => refused.fmt(f),
             Self::Findings(files) => write!(
                 f,
                 "the files have {} errors; nothing was sent. Mend them, or leave the check out",

@@ -94,16 +94,24 @@ pub async fn prepare(
 }
 
 async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, RunError> {
-    Ok(match wanted {
-        DialectWanted::Detect => DialectNote::Detect,
-        DialectWanted::Named(name) => DialectNote::Named(name.clone()),
-        DialectWanted::File { name, text } => {
-            let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
-            let file = read_dialect(text, &builtin);
-            let file = file.map_err(|error| RunError::DialectFile { name: name.clone(), error })?;
-            DialectNote::Defined(file.definition)
+    if *wanted == DialectWanted::Detect {
+        return Ok(DialectNote::Detect);
+    }
+    let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
+    match wanted {
+        DialectWanted::Named(name) if builtin.iter().any(|dialect| dialect.name == *name) => {
+            Ok(DialectNote::Named(name.clone()))
         }
-    })
+        DialectWanted::Named(name) => {
+            let known = builtin.into_iter().map(|dialect| dialect.name).collect();
+            Err(RunError::DialectUnknown { name: name.clone(), known })
+        }
+        DialectWanted::File { name, text } => match read_dialect(text, &builtin) {
+            Ok(file) => Ok(DialectNote::Defined(file.definition)),
+            Err(error) => Err(RunError::DialectFile { name: name.clone(), error }),
+        },
+        DialectWanted::Detect => Ok(DialectNote::Detect),
+    }
 }
 
 /// The same request, if it is there: by its key, else by its files.
