@@ -98,7 +98,8 @@ fn leb128(mut value: usize) -> Vec<u8> {
 
 /// `target/guest`, beside the folder of the host's profile.
 fn guest_folder(out: &Path) -> Anything<PathBuf> {
-    let profile = out.ancestors().find(|path| path.join("build").is_dir()).ok_or("OUT_DIR is not below a build folder")?;
+    let profile =
+        out.ancestors().find(|path| path.join("build").is_dir()).ok_or("OUT_DIR is not below a build folder")?;
     Ok(profile.parent().ok_or("the profile's folder has a parent")?.join("guest"))
 }
 
@@ -117,7 +118,9 @@ fn build(guest: &Guest, folder: &Path) -> Anything<PathBuf> {
         cargo.env_remove(wrapper);
     }
     if !cargo.status()?.success() {
-        return Err(format!("{} cannot be built; is the target there? Run: rustup target add {TARGET}", guest.file).into());
+        return Err(
+            format!("{} cannot be built; is the target there? Run: rustup target add {TARGET}", guest.file).into()
+        );
     }
     let library = format!("{}.wasm", guest.package.replace('-', "_"));
     Ok(folder.join(TARGET).join(guest.profile).join(library))

@@ -38,7 +38,9 @@ fn says(ran: &Ran, code: i32, words: &[&str]) {
 
 #[test]
 fn a_url_that_is_none_is_a_usage_error() {
-    for url in ["ftp://example.org/fhir", "not a url", "http://user:secret@example.org/fhir", "http://example.org/fhir?x=1"] {
+    for url in
+        ["ftp://example.org/fhir", "not a url", "http://user:secret@example.org/fhir", "http://example.org/fhir?x=1"]
+    {
         let ran = run(&Desk::new(), url, &[]);
         says(&ran, 2, &[]);
         assert!(!ran.said().contains("secret@"), "{}", ran.said());
@@ -47,7 +49,11 @@ fn a_url_that_is_none_is_a_usage_error() {
 
 #[test]
 fn an_unknown_host_is_unreachable_and_named() {
-    says(&run(&Desk::new(), "http://no-such-host.invalid/fhir", &[]), 13, &["no-such-host.invalid", "nothing was sent"]);
+    says(
+        &run(&Desk::new(), "http://no-such-host.invalid/fhir", &[]),
+        13,
+        &["no-such-host.invalid", "nothing was sent"],
+    );
 }
 
 #[test]
@@ -100,7 +106,12 @@ async fn files_that_are_not_what_they_should_be_are_never_sent() {
     let observation = "{\"resourceType\":\"Observation\",\"id\":\"o1\"}\n";
     let cases = [
         ("empty", "Patient.ndjson", "", "empty"),
-        ("malformed", "Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n{\"resourceType\":\n", "Patient.ndjson:2"),
+        (
+            "malformed",
+            "Patient.ndjson",
+            "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n{\"resourceType\":\n",
+            "Patient.ndjson:2",
+        ),
         ("other type", "Patient.ndjson", observation, "Patient.ndjson:1"),
         ("no object", "Patient.ndjson", "[1]\n", "Patient.ndjson:1"),
         ("not UTF-8", "Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"a\",\"x\":\"\u{fffd}\"}\n", ""),
@@ -188,7 +199,8 @@ async fn a_journal_that_is_locked_damaged_or_foreign_is_refused_with_the_way_out
 #[test]
 fn a_spelling_mistake_in_a_dialect_file_is_named_with_its_line() {
     let desk = Desk::new();
-    let dialect = desk.write("ours.toml", "extends = \"hapi\"\nname = \"ours\"\n[kick-off]\nprefre = \"respond-async\"\n");
+    let dialect =
+        desk.write("ours.toml", "extends = \"hapi\"\nname = \"ours\"\n[kick-off]\nprefre = \"respond-async\"\n");
     let ran = run(&desk, "http://127.0.0.1:9/fhir", &["--dialect", dialect.to_str().unwrap()]);
     says(&ran, 2, &["ours.toml", "4", "prefre"]);
 }

@@ -22,7 +22,16 @@ async fn a_killed_run_is_waited_for_without_a_second_kick_off() {
         let server = sandbox(personality, json!({ "polls_until_done": 4, "retry_after": "1" })).await;
         let desk = Desk::new();
         let data = synthea();
-        let args = ["run", "--server", &server.base_url(), "--dialect", personality.name(), "--poll-max", "1s", data.to_str().unwrap()];
+        let args = [
+            "run",
+            "--server",
+            &server.base_url(),
+            "--dialect",
+            personality.name(),
+            "--poll-max",
+            "1s",
+            data.to_str().unwrap(),
+        ];
         let mut child = desk.start(args);
         let job = desk.wait_for_phase("running", LIMIT);
         child.kill().unwrap();
@@ -35,7 +44,11 @@ async fn a_killed_run_is_waited_for_without_a_second_kick_off() {
         assert_eq!((server.kick_offs(), server.jobs(), server.stored()), (1, 1, 937), "{personality}");
 
         let again = desk.run(["wait", &job, "--json"]);
-        assert_eq!((again.code, again.json()["outcome"].clone()), (0, json!("succeeded")), "waiting for what is over answers it");
+        assert_eq!(
+            (again.code, again.json()["outcome"].clone()),
+            (0, json!("succeeded")),
+            "waiting for what is over answers it"
+        );
     }
 }
 
@@ -55,7 +68,15 @@ async fn status_jobs_report_and_errors_read_the_journal_without_the_server() {
     let server = sandbox(Personality::SmartManifest, json!({ "retry_after": "1", "reject_ids": ["p2"] })).await;
     let desk = Desk::new();
     let file = desk.write("Patient.ndjson", PATIENTS);
-    let ran = desk.run(["run", "--server", &server.base_url(), "--dialect", "smart-manifest", file.to_str().unwrap(), "--json"]);
+    let ran = desk.run([
+        "run",
+        "--server",
+        &server.base_url(),
+        "--dialect",
+        "smart-manifest",
+        file.to_str().unwrap(),
+        "--json",
+    ]);
     assert_eq!(ran.code, 7, "{ran:?}");
     let job = ran.json()["job"].as_str().unwrap().to_owned();
     server.stop().await;
@@ -77,7 +98,16 @@ async fn cancel_deletes_where_the_server_can_and_exits_10() {
     let server = sandbox(Personality::SmartManifest, json!({ "polls_until_done": 1000, "retry_after": "1" })).await;
     let desk = Desk::new();
     let file = desk.write("Patient.ndjson", PATIENTS);
-    let mut child = desk.start(["run", "--server", &server.base_url(), "--dialect", "smart-manifest", "--poll-max", "1s", file.to_str().unwrap()]);
+    let mut child = desk.start([
+        "run",
+        "--server",
+        &server.base_url(),
+        "--dialect",
+        "smart-manifest",
+        "--poll-max",
+        "1s",
+        file.to_str().unwrap(),
+    ]);
     let job = desk.wait_for_phase("running", LIMIT);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -87,7 +117,11 @@ async fn cancel_deletes_where_the_server_can_and_exits_10() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_resolved_by_adopting_the_job() {
-    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1", "faults": [{ "on": "kick-off", "action": "accept-then-drop" }] })).await;
+    let server = sandbox(
+        Personality::Hapi,
+        json!({ "retry_after": "1", "faults": [{ "on": "kick-off", "action": "accept-then-drop" }] }),
+    )
+    .await;
     let desk = Desk::new();
     let file = desk.write("Patient.ndjson", PATIENTS);
     let lost = desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
@@ -96,7 +130,11 @@ async fn a_lost_answer_is_resolved_by_adopting_the_job() {
     let job = lost.json()["job"].as_str().unwrap().to_owned();
     let url = server.job_urls().pop().unwrap();
     let resolved = desk.run(["resolve", &job, "--adopt", &url, "--json"]);
-    let report = if resolved.code == 0 && resolved.json()["outcome"] == "succeeded" { resolved } else { desk.run(["wait", &job, "--json"]) };
+    let report = if resolved.code == 0 && resolved.json()["outcome"] == "succeeded" {
+        resolved
+    } else {
+        desk.run(["wait", &job, "--json"])
+    };
     assert_eq!((report.code, server.kick_offs()), (0, 1), "{report:?}");
 }
 
@@ -105,7 +143,9 @@ async fn the_same_key_goes_on_or_answers_and_refuses_other_inputs() {
     let server = sandbox(Personality::Hapi, json!({ "retry_after": "1" })).await;
     let desk = Desk::new();
     let file = desk.write("Patient.ndjson", PATIENTS);
-    let run = |file: &str| desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", "--key", "nightly-1", "--json", file]);
+    let run = |file: &str| {
+        desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", "--key", "nightly-1", "--json", file])
+    };
     let first = run(file.to_str().unwrap());
     let second = run(file.to_str().unwrap());
     assert_eq!((first.code, second.code, server.kick_offs()), (0, 0, 1), "{second:?}");
@@ -121,7 +161,8 @@ async fn credentials_reach_the_server_and_nothing_that_is_printed_or_stored() {
     let server = sandbox(Personality::Hapi, json!({ "retry_after": "1", "require_bearer": canary })).await;
     let desk = Desk::new();
     let file = desk.write("Patient.ndjson", PATIENTS);
-    let mut command = desk.command(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
+    let mut command =
+        desk.command(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
     let ran = crate::harness::cli::ran(command.env("FHIR_IMPORT_BEARER", canary).output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!ran.said().contains(canary));
@@ -148,7 +189,8 @@ async fn verify_reads_the_sample_of_a_job_back_again() {
 #[test]
 fn dialects_are_listed_with_how_well_they_are_proven() {
     let listed = Desk::new().run(["dialects", "--json"]);
-    let names: Vec<String> = listed.json()["dialects"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<String> =
+        listed.json()["dialects"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["hapi", "smart-manifest"]);
     let one = Desk::new().run(["dialects", "hapi"]);
     assert!(one.stdout.contains("HAPI FHIR 8.8.0"), "{one:?}");

@@ -9,7 +9,11 @@ use crate::harness::rig::synthea;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedding_example_imports_the_sample() {
-    let config = Config { personality: Personality::Hapi, port: 0, script: Script { retry_after: Some("1".to_owned()), ..Script::default() } };
+    let config = Config {
+        personality: Personality::Hapi,
+        port: 0,
+        script: Script { retry_after: Some("1".to_owned()), ..Script::default() },
+    };
     let server = Sandbox::start(config).await.unwrap();
     let mut command = Command::new(program("embed"));
     let state = tempfile::TempDir::new().unwrap();

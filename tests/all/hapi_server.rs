@@ -67,7 +67,11 @@ fn a_malformed_line_stops_before_anything_is_sent_and_without_check_is_told_trul
     let report = failed.json();
     assert_eq!(report["outcome"], "failed");
     assert!(report["errors"].to_string().contains("HAPI-2674"), "{report}");
-    assert_eq!(http::get(&format!("{}/Patient/malformed-1", hapi.base())).status, 404, "HAPI stored nothing of that file");
+    assert_eq!(
+        http::get(&format!("{}/Patient/malformed-1", hapi.base())).status,
+        404,
+        "HAPI stored nothing of that file"
+    );
 }
 
 #[test]
@@ -75,7 +79,8 @@ fn a_missing_reference_fails_the_job_and_the_report_says_what_is_stored() {
     let hapi = Hapi::shared();
     let _held = hapi.set_referential_integrity(true).unwrap();
     let desk = Desk::new();
-    let good = "{\"resourceType\":\"Observation\",\"id\":\"ref-good\",\"status\":\"final\",\"code\":{\"text\":\"x\"}}\n";
+    let good =
+        "{\"resourceType\":\"Observation\",\"id\":\"ref-good\",\"status\":\"final\",\"code\":{\"text\":\"x\"}}\n";
     let bad = "{\"resourceType\":\"Observation\",\"id\":\"ref-bad\",\"status\":\"final\",\"code\":{\"text\":\"x\"},\"subject\":{\"reference\":\"Patient/does-not-exist\"}}\n";
     let file = desk.write("Observation.ndjson", &format!("{good}{bad}"));
     let ran = run(&desk, hapi.base(), &[file.to_str().unwrap()]);

@@ -88,7 +88,9 @@ async fn a_server_that_lies_about_success_is_found_out() {
 #[tokio::test]
 async fn the_answer_to_a_kick_off_that_is_lost_is_never_followed_by_a_second_one() {
     for personality in Personality::ALL {
-        let rig = Rig::new(personality, script(json!({ "faults": [{ "on": "kick-off", "action": "accept-then-drop" }] }))).await;
+        let rig =
+            Rig::new(personality, script(json!({ "faults": [{ "on": "kick-off", "action": "accept-then-drop" }] })))
+                .await;
         let id = rig.begin(&rig.request(&BOTH)).await;
         let (end, _) = rig.drive(&id).await;
         assert!(matches!(&end, End::Paused(pause) if pause.reason == PauseReason::SubmitUnknown), "{end:?}");
@@ -113,7 +115,11 @@ async fn a_crash_between_intent_and_answer_is_recovered_not_repeated() {
 
 #[tokio::test]
 async fn an_adopted_job_is_followed_to_its_end() {
-    let rig = Rig::new(Personality::SmartManifest, script(json!({ "faults": [{ "on": "kick-off", "action": "no-content-location" }] }))).await;
+    let rig = Rig::new(
+        Personality::SmartManifest,
+        script(json!({ "faults": [{ "on": "kick-off", "action": "no-content-location" }] })),
+    )
+    .await;
     let id = rig.begin(&rig.request(&BOTH)).await;
     let (end, _) = rig.drive(&id).await;
     assert!(matches!(&end, End::Paused(pause) if pause.reason == PauseReason::SubmitUnknown), "{end:?}");

@@ -77,7 +77,12 @@ impl Desk {
         let until = Instant::now() + limit;
         loop {
             let jobs = self.run(["jobs", "--json"]);
-            let job = jobs.stdout.lines().next().map(|_| jobs.json()).and_then(|jobs| jobs["jobs"][0]["job"].as_str().map(str::to_owned));
+            let job = jobs
+                .stdout
+                .lines()
+                .next()
+                .map(|_| jobs.json())
+                .and_then(|jobs| jobs["jobs"][0]["job"].as_str().map(str::to_owned));
             if let Some(job) = job
                 && self.run(["status", &job, "--json"]).json()["phase"] == phase
             {

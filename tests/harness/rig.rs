@@ -7,7 +7,9 @@ use fhir_import::contract::{Decision, DialectChoice, Event, ExpectedCount, Input
 use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal};
 use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
 use fhir_import::secrets::Secrets;
-use fhir_import::{Begin, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin, drive, resolve};
+use fhir_import::{
+    Begin, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin, drive, resolve,
+};
 use fhir_import_records::{CheckOptions, Checker};
 use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
 use url::Url;
@@ -77,7 +79,14 @@ impl Rig {
             sender: Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap(),
         };
         let importer = Importer::new(engine(), clock.clone(), network);
-        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files: FileHost::start(), dialect: personality.name() }
+        Self {
+            sandbox,
+            importer,
+            journal: MemoryJournal::new(),
+            clock,
+            files: FileHost::start(),
+            dialect: personality.name(),
+        }
     }
 
     /// A request for files that are served to the practice server.
@@ -105,7 +114,11 @@ impl Rig {
             expected: summary
                 .by_type
                 .into_iter()
-                .map(|(resource_type, t)| ExpectedCount { resource_type, resources: t.resources, distinct_ids: t.distinct_ids })
+                .map(|(resource_type, t)| ExpectedCount {
+                    resource_type,
+                    resources: t.resources,
+                    distinct_ids: t.distinct_ids,
+                })
                 .collect(),
             settings: Vec::new(),
             documents_url: None,

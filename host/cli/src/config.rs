@@ -65,9 +65,10 @@ impl Config {
     pub fn apply(&self, command: Command) -> Command {
         let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
         let command = self.apply_to(command);
-        names.into_iter().filter(|name| name != NO_DEFAULTS).fold(command, |command, name| {
-            command.mut_subcommand(name, |sub| self.apply_to(sub))
-        })
+        names
+            .into_iter()
+            .filter(|name| name != NO_DEFAULTS)
+            .fold(command, |command, name| command.mut_subcommand(name, |sub| self.apply_to(sub)))
     }
 
     fn apply_to(&self, command: Command) -> Command {

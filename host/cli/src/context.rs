@@ -3,9 +3,9 @@
 use std::env;
 use std::path::PathBuf;
 
+use fhir_import::Engine;
 use fhir_import::journal::ImportId;
 use fhir_import::run::{Outcome, RunError, Server, Setup};
-use fhir_import::Engine;
 
 use crate::config::Config;
 use crate::exit::{Failure, with_causes};
@@ -92,12 +92,17 @@ pub fn engine() -> Result<Engine, Failure> {
 fn usual_folder() -> Result<PathBuf, Failure> {
     let named = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
-    let state = state.ok_or_else(|| Failure::usage("there is no home folder; say where to keep imports: --state FOLDER"))?;
+    let state =
+        state.ok_or_else(|| Failure::usage("there is no home folder; say where to keep imports: --state FOLDER"))?;
     Ok(state.join("fhir-import"))
 }
 
 /// For a shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

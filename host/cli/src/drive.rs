@@ -53,7 +53,7 @@ pub fn paused(cx: &Context, job: ImportId, pause: &Pause) -> Outcome {
     let next = next_after(cx, job, pause);
     if cx.json {
         let data = json!({
-            "job": job.to_string(), "paused": pause.reason, "message": pause.message, "decisions": choices
+            "job": job.to_string(), "paused": word(pause.reason), "message": pause.message, "decisions": choices
         });
         render::json::print(outcome, Some(next), data);
     } else {
@@ -62,6 +62,17 @@ pub fn paused(cx: &Context, job: ImportId, pause: &Pause) -> Outcome {
         rest.into_iter().for_each(|choice| render::out(&format!("  or: {choice}\n")));
     }
     outcome
+}
+
+fn word(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::AnswerNotUnderstood => "answer-not-understood",
+        PauseReason::Credentials => "credentials",
+        PauseReason::Deadline => "deadline",
+        PauseReason::JobLost => "job-lost",
+        PauseReason::SubmitUnknown => "submit-unknown",
+        PauseReason::UntrustedStatusUrl => "untrusted-status-url",
+    }
 }
 
 /// The command that most people want after a pause.
@@ -108,7 +119,13 @@ impl Helpers {
             let names = run.notes().files().map(|file| render::file_name(&file.path)).collect();
             tasks.push(tokio::spawn(tell_fetches(cx.talk.clone(), Arc::clone(server), names)));
             if let Ok(fhir) = Url::parse(&run.notes().server) {
-                tasks.push(tokio::spawn(tell_no_fetch(cx.talk.clone(), setup.clone(), run.id(), Arc::clone(server), fhir)));
+                tasks.push(tokio::spawn(tell_no_fetch(
+                    cx.talk.clone(),
+                    setup.clone(),
+                    run.id(),
+                    Arc::clone(server),
+                    fhir,
+                )));
             }
         }
         Ok(Self(tasks))

@@ -257,7 +257,8 @@ pub fn stored_next(stored: &StoredTransition) -> Result<Next, DriveError> {
 
 fn stored(transition: &Transition, failures: &[NetError], clock: &dyn Clock) -> Result<StoredTransition, DriveError> {
     let at_ms = clock.now_ms();
-    let network = failures.iter().map(|failure| StoredEvent { at_ms, kind: "network".to_owned(), text: failure.to_string() });
+    let network =
+        failures.iter().map(|failure| StoredEvent { at_ms, kind: "network".to_owned(), text: failure.to_string() });
     let told = transition.events.iter().map(|event| StoredEvent {
         at_ms: event.at_ms,
         kind: event.kind.clone(),

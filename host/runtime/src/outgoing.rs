@@ -64,7 +64,12 @@ type Reply = Result<(Response<WasiBody>, Io), Error>;
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Outgoing {
-    fn send_request(&mut self, request: Request<WasiBody>, _: Option<RequestOptions>, _: Io) -> Box<dyn Future<Output = Reply> + Send> {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Reply> + Send> {
         let Some(network) = self.network.clone() else {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };

@@ -5,8 +5,8 @@ use fhir_import_workflow::report::{Detection, Report, TypeCount, Verdict};
 use fhir_import_workflow::transition::{DecisionKind, Event, Next, Pause, PauseReason, Transition, Wake, WakeReason};
 use fhir_import_workflow::{Dialect, Error, Outcome, Retry, Started, Status};
 
-use crate::bindings::exports::fhir_import::workflow::{catalog, importer as wit};
 use crate::bindings::exports::fhir_import::workflow::types;
+use crate::bindings::exports::fhir_import::workflow::{catalog, importer as wit};
 
 pub fn error(error: Error) -> wit::Error {
     match error {

@@ -120,7 +120,8 @@ pub fn say(talk: &Talk, progress: Progress<'_>) {
         Progress::NotChecked(input) => talk.line(&format!("Not checked: {input} (the server fetches it, not we)")),
         Progress::Skipped(skipped) => talk.line(&format!("Left out: {} ({})", skipped.path.display(), skipped.reason)),
         Progress::Serving { at, by_default } => {
-            let why = if by_default { " (the FHIR server is on this machine; --serve chooses another address)" } else { "" };
+            let why =
+                if by_default { " (the FHIR server is on this machine; --serve chooses another address)" } else { "" };
             talk.line(&format!("Serving the files at {}{why}", redact_url(&at.advertise)));
         }
     }

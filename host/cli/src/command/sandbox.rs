@@ -13,7 +13,8 @@ use crate::render;
 
 pub async fn sandbox(cx: &Context, args: args::Sandbox) -> Result<Outcome, Failure> {
     let personality = args.dialect.parse();
-    let personality = personality.map_err(|error: fhir_import_sandbox::UnknownPersonality| Failure::usage(error.to_string()))?;
+    let personality =
+        personality.map_err(|error: fhir_import_sandbox::UnknownPersonality| Failure::usage(error.to_string()))?;
     let script = args.script.as_deref().map(script).transpose()?.unwrap_or_default();
     let server = Sandbox::start(Config { personality, port: args.port, script }).await;
     let server = server.map_err(|error| Failure::usage(format!("cannot listen on port {}: {error}", args.port)))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fhir_import::contract::{Finding, Severity};
 use fhir_import::run::CheckedFiles;
+use fhir_import_records::FindingKind;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
@@ -45,8 +46,12 @@ fn line(files: &CheckedFiles, finding: &Finding) -> String {
         Severity::Warning => "warning: ",
         Severity::Information => "note: ",
     };
-    let detail = if finding.detail.is_empty() { String::new() } else { format!(": {}", finding.detail) };
-    format!("{place}: {word}{}{detail}\n", finding.kind)
+    let detail = if finding.detail.is_empty() { String::new() } else { format!(" ({})", finding.detail) };
+    format!("{place}: {word}{}: {}{detail}\n", finding.kind, meaning(&finding.kind))
+}
+
+fn meaning(kind: &str) -> &'static str {
+    FindingKind::ALL.iter().find(|known| known.name() == kind).map_or("", |known| known.meaning())
 }
 
 /// A name that only looks like a type makes every line a mismatch.
@@ -55,7 +60,9 @@ fn hint(files: &CheckedFiles, finding: &Finding) -> String {
     match (finding.kind.as_str(), declared) {
         ("type-mismatch", Some(declared)) => {
             let place = path(files, finding);
-            format!("  ({place} is announced as {declared}, by its name or by Type=; say what it holds: Patient={place})\n")
+            format!(
+                "  ({place} is announced as {declared}, by its name or by Type=; say what it holds: Patient={place})\n"
+            )
         }
         _ => String::new(),
     }
@@ -76,7 +83,10 @@ pub fn summary(files: &CheckedFiles) -> String {
     let rows: Vec<_> = files.paths.iter().zip(&files.checked.files).map(row).collect();
     let all = &files.checked.summary;
     let table = super::table(&["file", "type", "resources", "size", "errors", "warnings"], &rows);
-    format!("{table}\n{} resources in {} files, {} errors, {} warnings\n", all.resources, all.files, all.errors, all.warnings)
+    format!(
+        "{table}\n{} resources in {} files, {} errors, {} warnings\n",
+        all.resources, all.files, all.errors, all.warnings
+    )
 }
 
 /// The same for programs.

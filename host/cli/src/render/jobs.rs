@@ -25,7 +25,11 @@ pub fn text(imports: &[ImportSummary]) -> String {
         vec![import.id.short(), utc(import.created_ms), import.server.clone(), state(import).to_owned(), key]
     };
     let rows: Vec<_> = imports.iter().map(row).collect();
-    if rows.is_empty() { "no imports\n".to_owned() } else { super::table(&["job", "begun", "server", "state", "key"], &rows) }
+    if rows.is_empty() {
+        "no imports\n".to_owned()
+    } else {
+        super::table(&["job", "begun", "server", "state", "key"], &rows)
+    }
 }
 
 /// The same for programs.

@@ -82,8 +82,12 @@ impl View {
             self.outcome(),
             Outcome::Unreachable | Outcome::AnswerNotUnderstood | Outcome::JobLost | Outcome::SubmitUnknown
         );
-        let mut problems: Vec<String> =
-            self.events.iter().filter(|event| seen && event.kind == "network").map(|event| event.text.clone()).collect();
+        let mut problems: Vec<String> = self
+            .events
+            .iter()
+            .filter(|event| seen && event.kind == "network")
+            .map(|event| event.text.clone())
+            .collect();
         problems.dedup();
         problems.split_off(problems.len().saturating_sub(PROBLEMS))
     }

@@ -44,7 +44,11 @@ impl Talk {
             Kind::Bar(slot) => {
                 let mut slot = lock(slot);
                 let bar = slot.get_or_insert_with(|| bar("{spinner} {msg}"));
-                bar.set_style(style(if percent.is_some() { "{bar:20} {percent:>3} %  {wide_msg}" } else { "{spinner} {wide_msg}" }));
+                bar.set_style(style(if percent.is_some() {
+                    "{bar:20} {percent:>3} %  {wide_msg}"
+                } else {
+                    "{spinner} {wide_msg}"
+                }));
                 bar.set_length(100);
                 bar.set_position(percent.map_or(0, |percent| percent.clamp(0.0, 100.0) as u64));
                 bar.set_message(text.to_owned());

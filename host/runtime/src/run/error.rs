@@ -162,7 +162,9 @@ fn of_drive(error: &DriveError) -> Outcome {
 
 fn of_journal(error: &JournalError) -> Outcome {
     match error {
-        JournalError::Ambiguous { .. } | JournalError::KeyTaken { .. } | JournalError::NotFound { .. } => Outcome::Usage,
+        JournalError::Ambiguous { .. } | JournalError::KeyTaken { .. } | JournalError::NotFound { .. } => {
+            Outcome::Usage
+        }
         _ => Outcome::StateNotSaved,
     }
 }
@@ -187,7 +189,10 @@ impl fmt::Display for RunError {
                 files.checked.summary.errors
             ),
             Self::InputChanged(ChangedInput { path, change }) => {
-                write!(f, "{path} {change} since it was checked; put it back, or start another import with what is there")
+                write!(
+                    f,
+                    "{path} {change} since it was checked; put it back, or start another import with what is there"
+                )
             }
             Self::KeyTaken { key, by } => write!(
                 f,

@@ -97,10 +97,7 @@ impl Remote {
 }
 
 /// Opens what was found and takes its digests.
-pub(super) fn open(
-    found: Discovered,
-    say: &mut (dyn FnMut(Progress<'_>) + Send),
-) -> Result<Vec<Opened>, RunError> {
+pub(super) fn open(found: Discovered, say: &mut (dyn FnMut(Progress<'_>) + Send)) -> Result<Vec<Opened>, RunError> {
     found.skipped.iter().for_each(|skipped| say(Progress::Skipped(skipped)));
     found.files.into_iter().enumerate().map(|(place, file)| open_one(place, file)).collect()
 }

@@ -94,11 +94,9 @@ pub async fn prepare(
 }
 
 async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, RunError> {
-    if *wanted == DialectWanted::Detect {
-        return Ok(DialectNote::Detect);
-    }
     let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
     match wanted {
+        DialectWanted::Detect => Ok(DialectNote::Detect),
         DialectWanted::Named(name) if builtin.iter().any(|dialect| dialect.name == *name) => {
             Ok(DialectNote::Named(name.clone()))
         }
@@ -110,7 +108,6 @@ async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, Ru
             Ok(file) => Ok(DialectNote::Defined(file.definition)),
             Err(error) => Err(RunError::DialectFile { name: name.clone(), error }),
         },
-        DialectWanted::Detect => Ok(DialectNote::Detect),
     }
 }
 
@@ -276,10 +273,8 @@ impl Draft<'_> {
         notes.ca = options.access.ca.as_ref().map(|ca| std::path::absolute(ca).unwrap_or_else(|_| ca.clone()));
         notes.samples.clone_from(&self.contents.samples);
         notes.expected.clone_from(&self.contents.expected);
-        notes.serve = listening.map(|listening| ServeNote {
-            bound: listening.local_addr(),
-            advertise: listening.advertise().clone(),
-        });
+        notes.serve = listening
+            .map(|listening| ServeNote { bound: listening.local_addr(), advertise: listening.advertise().clone() });
         notes
     }
 

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_base_url_is_refused_without_showing_it() {
-        for text in ["", "fhir", "ftp://h/fhir", "https://me:CANARY@h/fhir", "https://h/fhir?token=CANARY", "https://h/#x"]
+        for text in
+            ["", "fhir", "ftp://h/fhir", "https://me:CANARY@h/fhir", "https://h/fhir?token=CANARY", "https://h/#x"]
         {
             let error = Server::parse(text).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
