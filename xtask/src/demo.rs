@@ -44,13 +44,15 @@ struct PracticeServer {
 impl PracticeServer {
     fn start(workspace: &Workspace) -> Result<Self> {
         let mut command = workspace.fhir_import();
-        command.args(["sandbox", "--dialect", "hapi", "--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["sandbox", "--dialect", "hapi", "--port", "0"]);
+        // Its advice is for a person with a second terminal.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().context("cannot start the practice server")?;
         let mut server = Self { child, url: String::new() };
         let stdout = server.child.stdout.take().context("stdout was asked to be piped")?;
         BufReader::new(stdout).read_line(&mut server.url)?;
         server.url.truncate(server.url.trim_end().len());
-        ensure!(server.url.starts_with("http://"), "the practice server did not say where it is: {:?}", server.url);
+        ensure!(server.url.starts_with("http://"), "no practice server; `fhir-import sandbox --dialect hapi` says why");
         Ok(server)
     }
 }

@@ -83,7 +83,7 @@ impl Context {
 /// The compiled components.
 pub fn engine() -> Result<Engine, Failure> {
     Engine::new().map_err(|error| {
-        let text = format!("this machine cannot run the components: {}", with_causes(error.as_ref()));
+        let text = format!("this machine cannot run the components: {}", with_causes(&error));
         Failure::new(Outcome::InternalError, text)
     })
 }

@@ -38,12 +38,28 @@ struct Inner {
     records: RecordsComponentPre<RecordsState>,
 }
 
+/// Why the components cannot be run here.
+#[derive(Debug)]
+pub struct EngineError(wasmtime::Error);
+
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the components cannot be run on this machine")
+    }
+}
+
+impl std::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
+
 impl Engine {
     /// Compiles the components that were built with this crate.
     ///
     /// # Errors
     /// When this machine cannot run them (no executable memory, for example).
-    pub fn new() -> wasmtime::Result<Self> {
+    pub fn new() -> Result<Self, EngineError> {
         Self::with_components(IMPORTER_WASM, RECORDS_WASM)
     }
 
@@ -51,7 +67,11 @@ impl Engine {
     ///
     /// # Errors
     /// When one is not a component, or wants more than the contract allows.
-    pub fn with_components(importer: &[u8], records: &[u8]) -> wasmtime::Result<Self> {
+    pub fn with_components(importer: &[u8], records: &[u8]) -> Result<Self, EngineError> {
+        Self::compile(importer, records).map_err(EngineError)
+    }
+
+    fn compile(importer: &[u8], records: &[u8]) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(&config())?;
         start_ticking(&engine);
         let importer = ImporterComponentPre::new(importer_pre(&engine, importer)?)?;

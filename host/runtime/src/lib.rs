@@ -27,7 +27,7 @@ pub use check::{CheckError, Checked, ToCheck, check};
 pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock};
 pub use dialect_file::{DialectFile, DialectFileError, read_dialect};
 pub use drive::{Begin, ChangedInput, DriveError, End, Watch, begin, drive, resolve, stored_next};
-pub use engine::{Engine, IMPORTER_WASM, RECORDS_WASM};
+pub use engine::{Engine, EngineError, IMPORTER_WASM, RECORDS_WASM};
 pub use importer::{Call, CallError, Importer, Moved, dialects, inspect};
 pub use outgoing::Network;
 pub use stop::Stop;

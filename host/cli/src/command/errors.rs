@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exit::{Failure, outcome};
 use crate::render;
 
-pub fn errors(cx: &Context, args: Job) -> Result<Outcome, Failure> {
+pub fn errors(cx: &Context, args: &Job) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
     let id = cx.find(&setup, &args.job)?;
     let Next::Done(report) = stored_next(&setup, id)? else {

@@ -31,7 +31,7 @@ pub async fn run(cx: &Context, command: Command) -> Result<Outcome, Failure> {
         Command::Jobs => jobs::jobs(cx),
         Command::Cancel(args) => cancel::cancel(cx, args).await,
         Command::Resolve(args) => resolve::resolve(cx, args).await,
-        Command::Errors(args) => errors::errors(cx, args),
+        Command::Errors(args) => errors::errors(cx, &args),
         Command::Verify(args) => verify::verify(cx, args).await,
         Command::Report(args) => report::report(cx, args).await,
         Command::Dialects(args) => dialects::dialects(cx, args).await,

@@ -25,6 +25,9 @@ pub async fn wait(cx: &Context, args: Wait) -> Result<Outcome, Failure> {
     if let Some(server) = run.file_server() {
         cx.talk.line(&format!("Serving the files again at {}", server.local_addr()));
     }
+    for file in run.left_out() {
+        cx.talk.line(&format!("Not served any more: {} {} since it was checked", file.path, file.change));
+    }
     go_on(cx, &setup, &run, args.deadline).await
 }
 

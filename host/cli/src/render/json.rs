@@ -8,7 +8,7 @@ pub fn result(outcome: Outcome, next_command: Option<String>, mut data: Value) -
     data["outcome"] = json!(outcome.name());
     data["exit_code"] = json!(outcome.code());
     data["retry"] = json!(outcome.retry());
-    data["next_command"] = json!(next_command);
+    data["next_command"] = next_command.map_or(Value::Null, Value::String);
     data
 }
 

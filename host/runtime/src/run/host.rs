@@ -39,3 +39,23 @@ fn loopback(server: &Server) -> IpAddr {
         _ => Ipv4Addr::LOCALHOST.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_another_machine_must_be_told_where_the_files_are() {
+        let server = Server::parse("https://fhir.example.org/fhir").unwrap();
+        assert!(matches!(listen(&server, None), Err(RunError::NotServed { .. })));
+        let everywhere = ServeOptions { bind: "0.0.0.0:0".parse().unwrap(), advertise: None };
+        assert!(matches!(listen(&server, Some(&everywhere)), Err(RunError::NotAdvertised { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_server_on_this_machine_gets_a_free_loopback_port() {
+        let server = Server::parse("http://localhost:8080/fhir").unwrap();
+        let listening = listen(&server, None).unwrap();
+        assert!(listening.local_addr().ip().is_loopback() && listening.local_addr().port() != 0);
+    }
+}

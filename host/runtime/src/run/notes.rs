@@ -161,3 +161,20 @@ impl From<DialectNote> for DialectChoice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_survive_the_journal_and_newer_ones_are_refused() {
+        let policy = Policy { poll_max_ms: 1, deadline_ms: 2, max_errors: 3 };
+        let mut notes = HostNotes::new("http://h/fhir".to_owned(), DialectNote::Named("hapi".to_owned()), policy);
+        let advertise = Url::parse("https://files.example.org/x/").unwrap();
+        notes.serve = Some(ServeNote { bound: "127.0.0.1:8765".parse().unwrap(), advertise });
+        let text = notes.encode();
+        assert_eq!(HostNotes::decode(&text).unwrap().encode(), text);
+        let newer = text.replace("\"version\":1", "\"version\":2");
+        assert!(matches!(HostNotes::decode(&newer), Err(RunError::Notes)));
+    }
+}

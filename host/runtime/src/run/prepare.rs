@@ -263,7 +263,7 @@ impl Draft<'_> {
         if let Some(at) = notes.serve.as_ref().filter(|_| server.is_some()) {
             say(Progress::Serving { at, by_default: self.options.serve.is_none() });
         }
-        Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server })
+        Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server, left_out: Vec::new() })
     }
 
     fn notes(&self, listening: Option<&Listening>) -> HostNotes {

@@ -7,6 +7,7 @@ use super::inputs::{InputSecrets, digest};
 use super::notes::{FileNote, HostNotes, ServeNote};
 use super::session::{Run, Setup};
 use super::{Access, RunError, Server};
+use crate::contract::Status;
 use crate::drive::ChangedInput;
 use crate::files::{Change, FilesError, OpenInput};
 use crate::importer::Importer;
@@ -26,7 +27,7 @@ pub enum Files {
 /// the FHIR server needs them no more.
 ///
 /// # Errors
-/// [`RunError::InputChanged`] when a file is not what was checked, [`RunError::Rebind`] when the port is taken, else
+/// [`RunError::InputChanged`] when a file is not what was checked and something is still to be submitted, [`RunError::Rebind`] when the port is taken, else
 /// as [`prepare`](super::prepare).
 pub async fn resume(setup: &Setup, id: ImportId, access: &Access, secrets: InputSecrets) -> Result<Run, RunError> {
     resume_with(setup, id, access, secrets, Files::Serve).await
@@ -52,14 +53,17 @@ pub async fn resume_with(
     if (&notes.allow, &notes.ca) != (&before.allow, &before.ca) {
         journal.append_host(&lease, &notes.encode()).map_err(RunError::Journal)?;
     }
-    let served = if files == Files::Serve && needs_files(&status) { reopen(&notes)? } else { Vec::new() };
-    let inputs = served.iter().map(|file| Arc::clone(&file.input)).collect();
+    let reopened = match files {
+        Files::Serve if needs_files(&status) => reopen(&notes, last_was_sent(&status))?,
+        Files::Serve | Files::Leave => Reopened::default(),
+    };
+    let inputs = reopened.served.iter().map(|file| Arc::clone(&file.input)).collect();
     let server = match &notes.serve {
-        Some(at) if !served.is_empty() => Some(Arc::new(serve_again(at, served)?)),
+        Some(at) if !reopened.served.is_empty() => Some(Arc::new(serve_again(at, reopened.served)?)),
         _ => None,
     };
     let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
-    Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server })
+    Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server, left_out: reopened.left_out })
 }
 
 /// What was allowed stays allowed; what is named now is added.
@@ -71,8 +75,30 @@ fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Access) {
     (notes, access)
 }
 
-fn reopen(notes: &HostNotes) -> Result<Vec<ServedFile>, RunError> {
-    notes.files().map(|note| Ok(ServedFile { path: note.served.clone(), input: Arc::new(same_file(note)?) })).collect()
+/// Whether nothing remains to be submitted: the last job is in flight.
+fn last_was_sent(status: &Status) -> bool {
+    status.job_url.is_some() && status.jobs_done + 1 >= status.jobs
+}
+
+/// Files that are what was checked, and those that are not.
+#[derive(Default)]
+struct Reopened {
+    served: Vec<ServedFile>,
+    left_out: Vec<ChangedInput>,
+}
+
+/// Nothing is submitted with changed files. But a job that was accepted is waited for: what changed is not served any
+/// more, which the FHIR server will tell if it still comes for it.
+fn reopen(notes: &HostNotes, last_was_sent: bool) -> Result<Reopened, RunError> {
+    let mut reopened = Reopened::default();
+    for note in notes.files() {
+        match same_file(note) {
+            Ok(input) => reopened.served.push(ServedFile { path: note.served.clone(), input: Arc::new(input) }),
+            Err(RunError::InputChanged(changed)) if last_was_sent => reopened.left_out.push(changed),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(reopened)
 }
 
 /// A file whose identity differs may still have the same content: devices are numbered anew at each boot.

@@ -62,6 +62,7 @@ pub struct Run {
     pub(super) notes: HostNotes,
     pub(super) inputs: Vec<Arc<OpenInput>>,
     pub(super) server: Option<Arc<FileServer>>,
+    pub(super) left_out: Vec<ChangedInput>,
 }
 
 impl Run {
@@ -81,6 +82,12 @@ impl Run {
     #[must_use]
     pub fn file_server(&self) -> Option<&Arc<FileServer>> {
         self.server.as_ref()
+    }
+
+    /// Files that changed after their job was accepted: they are not served any more.
+    #[must_use]
+    pub fn left_out(&self) -> &[ChangedInput] {
+        &self.left_out
     }
 
     /// Drives the import until it is over, paused, or asked to stop.
