@@ -144,3 +144,20 @@ fn bulk_import_that_is_switched_off_is_named_with_the_setting() {
     assert_eq!(forced.code, 4, "{forced:?}");
     assert!(forced.said().contains("bulk_import_enabled"), "{forced:?}");
 }
+
+/// No REST call cancels a job on HAPI FHIR; its operator can.
+#[test]
+fn a_job_that_its_operator_cancels_ends_as_cancelled() {
+    let hapi = Hapi::shared();
+    let desk = Desk::new();
+    let text: String = (0..5_000).map(|i| patient(&format!("halted-{i}"))).collect();
+    let file = desk.write("Patient.ndjson", &text);
+    let mut child = desk.start(["run", "--server", hapi.base(), "--poll-max", POLL_MAX, file.to_str().unwrap()]);
+    let job = desk.wait_for_phase("running", Duration::from_secs(60));
+    child.kill().unwrap();
+    let ran = crate::harness::cli::ran(child.wait_with_output().unwrap());
+    let id = ran.stderr.split("_jobId=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    hapi.cancel_job(id.unwrap_or_else(|| panic!("the status URL is not told: {ran:?}"))).unwrap();
+    let waited = desk.run(["wait", &job, "--json"]);
+    assert_eq!((waited.code, waited.json()["outcome"].as_str()), (10, Some("cancelled")), "{waited:?}");
+}

@@ -72,6 +72,13 @@ impl Desk {
         ran(self.command(args).output().unwrap())
     }
 
+    /// The id of the only job of this desk.
+    pub(crate) fn only_job(&self) -> String {
+        let jobs = self.run(["jobs", "--json"]).json();
+        assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(1), "{jobs}");
+        jobs["jobs"][0]["job"].as_str().unwrap().to_owned()
+    }
+
     /// Waits until the only job of this desk is in a phase, and answers its id.
     pub(crate) fn wait_for_phase(&self, phase: &str, limit: Duration) -> String {
         let until = Instant::now() + limit;
@@ -96,6 +103,18 @@ impl Desk {
     /// Starts a command.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
         self.command(args).spawn().unwrap()
+    }
+}
+
+/// Waits until something is so, which a practice server in this process tells.
+///
+/// # Panics
+/// When it is not so after a minute.
+pub(crate) async fn until(so: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !so() {
+        assert!(Instant::now() < limit, "it did not come to be");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

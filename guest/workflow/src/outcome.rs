@@ -87,6 +87,15 @@ outcomes! {
 }
 
 impl Outcome {
+    /// What a caller that wants success does when the import is over: what is over cannot be resumed.
+    #[must_use]
+    pub fn retry_when_over(self) -> Retry {
+        match self.retry() {
+            Retry::Resume | Retry::NewRun => Retry::NewRun,
+            Retry::Never => Retry::Never,
+        }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn code(self) -> u8 {

@@ -52,7 +52,12 @@ const ROOMS: &[Room] = &[
     },
     // Of the guest only the schema of dialects, for an operator's own file; the guest itself is loaded as bytes.
     Room { package: "fhir-import", inside: &["fhir-import-workflow"], outside: Open },
-    Room { package: "fhir-import-cli", inside: &["fhir-import", "fhir-import-sandbox"], outside: Open },
+    // Of the records only the sentences of the findings.
+    Room {
+        package: "fhir-import-cli",
+        inside: &["fhir-import", "fhir-import-records", "fhir-import-sandbox"],
+        outside: Open,
+    },
     // Written from evidence: with the client's tables it would share the client's mistakes.
     Room { package: "fhir-import-sandbox", inside: &[], outside: Open },
     Room { package: "fhir-import-examples", inside: &["fhir-import"], outside: Open },

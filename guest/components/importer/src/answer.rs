@@ -124,7 +124,7 @@ fn event(event: Event) -> types::Event {
 }
 
 fn report(report: Report) -> types::Report {
-    let retry = match report.outcome.retry() {
+    let retry = match report.outcome.retry_when_over() {
         Retry::Resume => types::Retry::Resume,
         Retry::NewRun => types::Retry::NewRun,
         Retry::Never => types::Retry::Never,

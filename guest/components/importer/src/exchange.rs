@@ -2,15 +2,19 @@
 //! The limits of time are the host's.
 
 use fhir_import_workflow::exchange::{Answer, Exchange, Failure, FailureKind, Method};
+use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     self as http, ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, OutgoingBody,
     OutgoingRequest, Scheme,
 };
+use wasi::io::poll::poll;
 use wasi::io::streams::{InputStream, StreamError};
 
 /// `blocking-write-and-flush` takes at most this much (wasi:io/streams).
 const WRITE: usize = 4096;
+/// No answer is waited for longer than this, in nanoseconds: twice what the slowest known server takes.
+const LONGEST_NS: u64 = 120_000_000_000;
 /// How much is read at a time.
 const READ: u64 = 64 << 10;
 
@@ -65,13 +69,16 @@ fn write(body: OutgoingBody, bytes: &[u8]) {
     }
 }
 
+/// Hosts other than ours may have no limit of their own.
 fn wait(future: &FutureIncomingResponse) -> Result<IncomingResponse, Failure> {
+    let (answer, late) = (future.subscribe(), subscribe_duration(LONGEST_NS));
     loop {
         match future.get() {
             Some(Ok(Ok(response))) => return Ok(response),
             Some(Ok(Err(code))) => return Err(failure(kind(&code))),
             Some(Err(())) => return Err(failure(FailureKind::Broken)),
-            None => future.subscribe().block(),
+            None if late.ready() => return Err(failure(FailureKind::Broken)),
+            None => drop(poll(&[&answer, &late])),
         }
     }
 }

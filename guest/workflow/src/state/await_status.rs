@@ -64,7 +64,8 @@ impl AwaitStatus {
             return SubmitLost::ask_a_person(cx, &text);
         }
         let first = pace::poll(answer, 0, cx.now_ms, cx.plan.policy.poll_max_ms);
-        cx.tell(EventKind::Accepted, "the server accepted the kick-off");
+        // In full: whoever must adopt the job later, because nothing could be stored, has only this line.
+        cx.tell(EventKind::Accepted, format!("the server accepted the kick-off; its status is at {reference}"));
         Self::at(cx, reference, first)
     }
 

@@ -47,6 +47,14 @@ enum Reading {
     Count(u32),
 }
 
+/// A read that no cache may answer: some servers answer the same search from memory for a minute (RFC 9111 §5.2.1.4;
+/// HAPI FHIR, "search result caching").
+fn fresh(url: String, keep: usize) -> Exchange {
+    let mut exchange = Exchange::get(url, ACCEPT, keep);
+    exchange.headers.push(("cache-control", "no-cache".to_owned()));
+    exchange
+}
+
 impl ReadBackState {
     /// Starts with the first sample.
     pub fn enter(cx: &mut Cx<'_>, ending: Ending) -> State {
@@ -72,10 +80,10 @@ impl ReadBackState {
     fn url(&self, cx: &Cx<'_>) -> Option<Exchange> {
         let base = cx.plan.base();
         if let Some(reference) = self.sample(cx).map(|i| &cx.plan.samples[i as usize].reference) {
-            return Some(Exchange::get(base.join(reference), ACCEPT, KEEP_DOCUMENT));
+            return Some(fresh(base.join(reference), KEEP_DOCUMENT));
         }
         let kind = &self.expected(cx)?.resource_type;
-        Some(Exchange::get(base.join(&format!("{kind}?_summary=count")), ACCEPT, KEEP_STATUS))
+        Some(fresh(base.join(&format!("{kind}?_summary=count")), KEEP_STATUS))
     }
 
     /// The place in the plan of the sample that is read.

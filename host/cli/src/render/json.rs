@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 pub fn result(outcome: Outcome, next_command: Option<String>, mut data: Value) -> Value {
     data["outcome"] = json!(outcome.name());
     data["exit_code"] = json!(outcome.code());
-    data["retry"] = json!(outcome.retry());
+    // A report is over, which its own advice knows.
+    if data["retry"].is_null() {
+        data["retry"] = json!(outcome.retry());
+    }
     data["next_command"] = next_command.map_or(Value::Null, Value::String);
     data
 }

@@ -104,7 +104,7 @@ impl View {
             "detection": report.detection, "proven": report.proven, "types": report.types,
             "imported": report.imported, "rejected": report.rejected, "errors": report.errors,
             "verdict": verdict(report.verdict), "limits": report.limits, "missing": report.missing,
-            "polls": report.polls, "timeline": timeline
+            "polls": report.polls, "timeline": timeline, "retry": self.outcome().retry_when_over()
         })
     }
 }
