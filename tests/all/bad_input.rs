@@ -164,7 +164,7 @@ async fn a_file_that_vanishes_or_changes_ends_the_import_as_input_changed() {
         } else {
             std::fs::write(&file, PATIENT.repeat(2)).unwrap();
         }
-        let ran = crate::harness::cli::ran(child.wait_with_output().unwrap());
+        let ran = crate::harness::cli::ran(&child.wait_with_output().unwrap());
         says(&ran, 14, &["Patient.ndjson"]);
         assert_eq!(server.kick_offs(), 0);
     }

@@ -158,7 +158,7 @@ async fn credentials_reach_the_server_and_nothing_that_is_printed_or_stored() {
     let file = desk.write("Patient.ndjson", PATIENTS);
     let mut command =
         desk.command(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
-    let ran = crate::harness::cli::ran(command.env("FHIR_IMPORT_BEARER", canary).output().unwrap());
+    let ran = crate::harness::cli::ran(&command.env("FHIR_IMPORT_BEARER", canary).output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!ran.said().contains(canary));
     for entry in std::fs::read_dir(desk.path("state")).unwrap().map(Result::unwrap).filter(|e| e.path().is_file()) {

@@ -18,7 +18,7 @@ async fn the_embedding_example_imports_the_sample() {
     let mut command = Command::new(program("embed"));
     let state = tempfile::TempDir::new().unwrap();
     command.args([server.base_url().as_str(), synthea().to_str().unwrap(), state.path().to_str().unwrap()]);
-    let ran = ran(command.output().unwrap());
+    let ran = ran(&command.output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!((server.stored(), server.jobs()), (937, 1));
 }

@@ -155,7 +155,7 @@ fn a_job_that_its_operator_cancels_ends_as_cancelled() {
     let mut child = desk.start(["run", "--server", hapi.base(), "--poll-max", POLL_MAX, file.to_str().unwrap()]);
     let job = desk.wait_for_phase("running", Duration::from_secs(60));
     child.kill().unwrap();
-    let ran = crate::harness::cli::ran(child.wait_with_output().unwrap());
+    let ran = crate::harness::cli::ran(&child.wait_with_output().unwrap());
     let id = ran.stderr.split("_jobId=").nth(1).and_then(|rest| rest.split_whitespace().next());
     hapi.cancel_job(id.unwrap_or_else(|| panic!("the status URL is not told: {ran:?}"))).unwrap();
     let waited = desk.run(["wait", &job, "--json"]);

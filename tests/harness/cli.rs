@@ -69,7 +69,7 @@ impl Desk {
 
     /// Runs a command to its end.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
-        ran(self.command(args).output().unwrap())
+        ran(&self.command(args).output().unwrap())
     }
 
     /// The id of the only job of this desk.
@@ -118,7 +118,7 @@ pub(crate) async fn until(so: impl Fn() -> bool) {
     }
 }
 
-pub(crate) fn ran(output: std::process::Output) -> Ran {
+pub(crate) fn ran(output: &std::process::Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
