@@ -170,6 +170,20 @@ async fn credentials_reach_the_server_and_nothing_that_is_printed_or_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn basic_credentials_come_from_a_file_and_a_refused_import_goes_on_with_the_right_ones() {
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1", "require_basic": "loader:open sesame" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let refused =
+        desk.run(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap(), "--json"]);
+    assert_eq!((refused.code, server.jobs()), (17, 0), "{refused:?}");
+    let job = desk.only_job();
+    let secret = desk.write("basic", "loader:open sesame\n");
+    let waited = desk.run(["wait", &job, "--basic-file", secret.to_str().unwrap(), "--json"]);
+    assert_eq!((waited.code, server.jobs(), server.stored()), (0, 1, 2), "{waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn verify_reads_the_sample_of_a_job_back_again() {
     let server = sandbox(Personality::Hapi, json!({ "retry_after": "1" })).await;
     let desk = Desk::new();
