@@ -55,7 +55,10 @@ fn an_unknown_host_is_unreachable_and_named() {
 
 #[test]
 fn a_refused_connection_is_unreachable() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Bound but not listening: nobody else gets the port, and a connection to it is refused.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = held.local_addr().unwrap().port();
     says(&run(&Desk::new(), &format!("http://127.0.0.1:{free}/fhir"), &[]), 13, &["refused", "nothing was sent"]);
 }
 

@@ -118,7 +118,7 @@ fn cancel_says_that_this_server_cannot_and_delete_is_indeed_answered_405() {
 fn a_running_job_that_cannot_be_cancelled_is_followed_to_its_end() {
     let hapi = Hapi::shared();
     let desk = Desk::new();
-    let text: String = (0..2_000).map(|i| patient(&format!("many-{i}"))).collect();
+    let text: String = (0..4_000).map(|i| patient(&format!("many-{i}"))).collect();
     let file = desk.write("Patient.ndjson", &text);
     let mut child = desk.start(["run", "--server", hapi.base(), "--poll-max", POLL_MAX, file.to_str().unwrap()]);
     let job = desk.wait_for_phase("running", Duration::from_secs(60));
@@ -129,7 +129,7 @@ fn a_running_job_that_cannot_be_cancelled_is_followed_to_its_end() {
     assert!(cancelled.said().contains("no way to cancel"), "{cancelled:?}");
     let waited = desk.run(["wait", &job, "--json"]);
     assert_eq!(waited.code, 0, "{waited:?}");
-    assert_eq!(waited.json()["imported"], 2_000, "{waited:?}");
+    assert_eq!(waited.json()["imported"], 4_000, "{waited:?}");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn bulk_import_that_is_switched_off_is_named_with_the_setting() {
 fn a_job_that_its_operator_cancels_ends_as_cancelled() {
     let hapi = Hapi::shared();
     let desk = Desk::new();
-    let text: String = (0..5_000).map(|i| patient(&format!("halted-{i}"))).collect();
+    let text: String = (0..8_000).map(|i| patient(&format!("halted-{i}"))).collect();
     let file = desk.write("Patient.ndjson", &text);
     let mut child = desk.start(["run", "--server", hapi.base(), "--poll-max", POLL_MAX, file.to_str().unwrap()]);
     let job = desk.wait_for_phase("running", Duration::from_secs(60));

@@ -114,6 +114,18 @@ async fn a_crash_between_intent_and_answer_is_recovered_not_repeated() {
 }
 
 #[tokio::test]
+async fn nothing_is_decided_as_if_a_kick_off_that_may_have_been_sent_had_not_been() {
+    let rig = Rig::new(Personality::Hapi, Script::default()).await;
+    let id = rig.begin(&rig.request(&BOTH)).await;
+    let stored = rig.journal.load(&id).unwrap();
+    rig.journal.intend(&rig.lease(&id), stored.generation, START_MS).unwrap();
+    let seen = rig.resolve(&id, &Decision::Cancel).await.unwrap();
+    assert!(seen.has("paused"), "{:?}", seen.events);
+    let (end, _) = rig.drive(&id).await;
+    assert!(matches!(&end, End::Paused(pause) if pause.reason == PauseReason::SubmitUnknown), "{end:?}");
+}
+
+#[tokio::test]
 async fn an_adopted_job_is_followed_to_its_end() {
     let rig = Rig::new(
         Personality::SmartManifest,

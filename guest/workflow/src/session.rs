@@ -152,7 +152,7 @@ impl Session {
     pub fn resolve(self, decision: &Decision, now_ms: u64) -> Result<Transition, Error> {
         if !self.decisions().contains(&decision.kind()) {
             let (kind, phase) = (decision.kind(), self.state.phase());
-            return Err(Error::InvalidCall(format!("{kind:?} cannot be decided while the import is {phase}")));
+            return Err(Error::InvalidCall(format!("{kind} cannot be decided while the import is {phase}")));
         }
         if matches!(decision, Decision::Adopt(url) if !(1..=MAX_URL).contains(&url.len())) {
             return Err(Error::InvalidCall(format!("a status URL has 1 to {MAX_URL} bytes")));
@@ -249,7 +249,7 @@ impl Decision {
 }
 
 fn resolved(cx: &mut Cx<'_>, state: State, decision: &Decision) -> State {
-    cx.tell(EventKind::Resolved, format!("decided: {:?}", decision.kind()));
+    cx.tell(EventKind::Resolved, format!("decided: {}", decision.kind()));
     match (decision, state) {
         (Decision::Adopt(url), _) => AwaitStatus::adopt(cx, url),
         (Decision::Resubmit, _) => State::Ready(Ready::once_more(cx, 0)),

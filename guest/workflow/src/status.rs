@@ -61,7 +61,10 @@ fn sentence(session: &Session) -> String {
         (State::Finished(finished), _) => finished.sentence().to_owned(),
         (_, Next::Paused(pause)) => pause.message,
         (State::ReadCapabilities(_) | State::ReadDefinition(_), _) => "Finding out what the server is.".to_owned(),
-        (State::Ready(_), _) => "Ready to submit; nothing is sent yet.".to_owned(),
+        (State::Ready(ready), _) if ready.is_clean() && session.progress().jobs_done == 0 => {
+            "Ready to submit; nothing is sent yet.".to_owned()
+        }
+        (State::Ready(_), _) => "Ready to submit.".to_owned(),
         (State::SubmitLost(_), _) => "The answer to the kick-off was lost.".to_owned(),
         (State::AwaitStatus(_), Next::Wait(wake)) if wake.reason == WakeReason::BackOff => {
             "The job was accepted; the last status request failed and is made again.".to_owned()

@@ -137,6 +137,19 @@ pub enum DecisionKind {
     Continue,
 }
 
+impl std::fmt::Display for DecisionKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Adopt => "adopt",
+            Self::Resubmit => "resubmit",
+            Self::Extend => "extend",
+            Self::Cancel => "cancel",
+            Self::GiveUp => "give-up",
+            Self::Continue => "continue",
+        })
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -12,7 +12,11 @@ use crate::exit::Failure;
 /// Reads what the arguments name.
 pub fn access(args: AccessArgs) -> Result<Access, Failure> {
     let credential = match (&args.bearer_file, &args.basic_file) {
-        (Some(file), _) => Some(bearer(&content(file)?)),
+        (Some(_), Some(_)) => {
+            let text = "--bearer-file and --basic-file are both set (perhaps in fhir-import.toml); leave one out";
+            return Err(Failure::usage(text));
+        }
+        (Some(file), None) => Some(bearer(&content(file)?)),
         (None, Some(file)) => Some(basic(&content(file)?, &file.display().to_string())?),
         (None, None) => from_environment()?,
     };

@@ -51,10 +51,13 @@ fn run(cli: Cli, config: Config) -> Result<Outcome, Failure> {
 fn refused(error: &clap::Error) -> ExitCode {
     // Without a stderr there is nobody to tell.
     let _ = error.print();
-    match u8::try_from(error.exit_code()) {
-        Ok(0) => exit::code(Outcome::Succeeded),
-        _ => exit::code(Outcome::Usage),
+    if error.exit_code() == 0 {
+        return exit::code(Outcome::Succeeded);
     }
+    if wants_json() {
+        render::json::print(Outcome::Usage, None, serde_json::json!({ "message": error.to_string() }));
+    }
+    exit::code(Outcome::Usage)
 }
 
 fn failed(failure: &Failure, json: bool) -> ExitCode {

@@ -177,7 +177,8 @@ pub async fn drive(
     }
 }
 
-/// Takes a person's decision. Sends nothing.
+/// Takes a person's decision. Sends no kick-off. One that may have been sent before a crash is recovered first, so that
+/// nothing is decided as if it had not been.
 ///
 /// # Errors
 /// [`DriveError::Call`] when it cannot be taken now.
@@ -189,6 +190,9 @@ pub async fn resolve(
     watch: &mut dyn Watch,
 ) -> Result<Next, DriveError> {
     let mut drive = Drive::open(importer, journal, lease)?;
+    if drive.import.intent.is_some() {
+        drive.call(Call::Recover, watch).await?;
+    }
     let transition = importer.resolve(&drive.import.plan, &drive.import.latest.checkpoint, decision).await?;
     drive.store(&transition, &[], watch)?;
     Ok(transition.next)

@@ -1,5 +1,5 @@
 //! One exchange, by `wasi` directly: the answer is awaited while the body is written, so that an early refusal is seen.
-//! The limits of time are the host's.
+//! The limits of time are the host's; one is kept here for hosts that have none.
 
 use fhir_import_workflow::exchange::{Answer, Exchange, Failure, FailureKind, Method};
 use wasi::clocks::monotonic_clock::subscribe_duration;

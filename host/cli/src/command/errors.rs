@@ -19,7 +19,8 @@ pub fn errors(cx: &Context, args: &Job) -> Result<Outcome, Failure> {
     };
     let outcome = outcome(report.outcome);
     if cx.json {
-        let data = json!({ "job": id.to_string(), "rejected": report.rejected, "errors": report.errors });
+        let data = json!({ "job": id.to_string(), "rejected": report.rejected, "errors": report.errors,
+            "retry": outcome.retry_when_over() });
         render::json::print(outcome, None, data);
     } else if report.errors.is_empty() {
         render::out("no errors\n");

@@ -2,6 +2,7 @@
 
 use fhir_import::contract::Next;
 use fhir_import::run::Outcome;
+use serde_json::json;
 
 use crate::args::Job;
 use crate::context::Context;
@@ -18,7 +19,11 @@ pub async fn status(cx: &Context, args: Job) -> Result<Outcome, Failure> {
         _ => (Outcome::StillRunning, cx.command("wait", import.id)),
     };
     if cx.json {
-        render::json::print(outcome, Some(next), render::jobs::status_json(&import, &status));
+        let mut data = render::jobs::status_json(&import, &status);
+        if matches!(status.next, Next::Done(_)) {
+            data["retry"] = json!(outcome.retry_when_over());
+        }
+        render::json::print(outcome, Some(next), data);
     } else {
         render::out(&format!("{}\nNext: {next}\n", render::jobs::status_text(&import, &status)));
     }

@@ -99,12 +99,12 @@ pub fn json(files: &CheckedFiles) -> Value {
     };
     let files_of = |(path, file): (&std::path::PathBuf, &fhir_import::contract::FileSummary)| {
         json!({
-            "file": path, "type": file.resource_type, "lines": file.lines, "bytes": file.bytes,
+            "file": path, "resource_type": file.resource_type, "lines": file.lines, "bytes": file.bytes,
             "resources": file.resources, "errors": file.errors, "warnings": file.warnings
         })
     };
     let all = &files.checked.summary;
-    let types = all.types.iter().map(|t| json!({ "type": t.resource_type, "resources": t.resources }));
+    let types = all.types.iter().map(|t| json!({ "resource_type": t.resource_type, "resources": t.resources }));
     json!({
         "files": files.paths.iter().zip(&files.checked.files).map(files_of).collect::<Vec<_>>(),
         "types": types.collect::<Vec<_>>(),

@@ -2,8 +2,10 @@
 
 use fhir_import::contract::{ErrorClass, Report, TypeCount, Verdict};
 use fhir_import::journal::{ImportId, StoredEvent, utc};
+use fhir_import::net::redact_url;
 use fhir_import::run::{Outcome, RunError, Setup};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::context::Context;
 use crate::exit::{Failure, outcome};
@@ -97,7 +99,7 @@ impl View {
         let timeline: Vec<Value> = self
             .events
             .iter()
-            .map(|event| json!({ "at": utc(event.at_ms), "kind": event.kind, "text": event.text }))
+            .map(|event| json!({ "at": utc(event.at_ms), "kind": event.kind, "text": without_queries(&event.text) }))
             .collect();
         json!({
             "job": self.job.to_string(), "server": self.server, "sentence": report.sentence, "advice": report.advice,
@@ -119,9 +121,19 @@ fn next_command(cx: &Context, job: ImportId, server: &str, report: &Report) -> O
     match outcome(report.outcome) {
         Outcome::FinishedWithErrors | Outcome::Failed if !report.errors.is_empty() => Some(cx.command("errors", job)),
         Outcome::VerificationFailed => Some(cx.command("verify", job)),
-        Outcome::Unreachable | Outcome::Unsupported => Some(format!("fhir-import detect {server}")),
+        Outcome::Unreachable | Outcome::Unsupported => Some(cx.line(&format!("detect {server}"))),
         _ => None,
     }
+}
+
+/// A line for others to read: the query of a URL may be a capability. In full it is in the journal, and on the screen of
+/// whoever started the import.
+fn without_queries(text: &str) -> String {
+    let word = |word: &str| match Url::parse(word) {
+        Ok(url) if url.query().is_some() => redact_url(&url),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn headline(outcome: Outcome, verdict: Verdict) -> &'static str {

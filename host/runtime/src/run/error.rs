@@ -154,8 +154,10 @@ fn of_drive(error: &DriveError) -> Outcome {
         DriveError::Call(CallError::Refused(
             contract::Error::PermanentInvalidRequest(_) | contract::Error::PermanentInvalidCall(_),
         )) => Outcome::Usage,
+        DriveError::Call(CallError::Refused(contract::Error::ExecutionFailed) | CallError::Died(_)) => {
+            Outcome::InternalError
+        }
         DriveError::Call(CallError::Refused(_)) | DriveError::Stored(_) => Outcome::StateNotSaved,
-        DriveError::Call(CallError::Died(_)) => Outcome::InternalError,
         DriveError::Journal(error) | DriveError::NotSaved(error) => of_journal(error),
     }
 }
@@ -262,6 +264,8 @@ impl error::Error for RunError {
             Self::AuthoritiesFile { error, .. } | Self::Read { error, .. } => Some(error),
             Self::Rebind { error, .. } => Some(error),
             Self::Check(error) => error.source(),
+            // Its own words are the whole message already.
+            Self::Drive(DriveError::Call(CallError::Refused(_))) => None,
             Self::Drive(error) => error.source(),
             Self::Files(error) => error.source(),
             Self::Journal(error) => error.source(),

@@ -82,15 +82,22 @@ pub async fn prepare(
     let network = options.access.network(&options.server, &secrets)?;
     let inputs_digest = inputs_digest(&options.server, &opened);
     if let Some(import) = known(setup, options, &inputs_digest)? {
-        let known = Known { import, secrets };
-        return Ok(if options.key.is_some() { Prepared::Known(known) } else { Prepared::Unfinished(known) });
+        return Ok(noticed(options, Known { import, secrets }));
     }
     let listening = listening(options, &opened)?;
     let id = random::id()?;
     let contents = contents(setup, options, opened, &id, say).await?;
+    // A check takes minutes where files are large; another process may have begun the same import meanwhile.
+    if let Some(import) = known(setup, options, &inputs_digest)? {
+        return Ok(noticed(options, Known { import, secrets }));
+    }
     let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
     let draft = Draft { options, id, dialect, inputs_digest, contents };
     draft.begin(setup, importer, listening, say).await.map(|run| Prepared::New(Box::new(run)))
+}
+
+fn noticed(options: &RunOptions, known: Known) -> Prepared {
+    if options.key.is_some() { Prepared::Known(known) } else { Prepared::Unfinished(known) }
 }
 
 async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, RunError> {

@@ -2,6 +2,7 @@
 
 use super::inputs::InputSecrets;
 use super::notes::{DialectNote, HostNotes};
+use super::resume::merged;
 use super::session::{Run, Setup};
 use super::{Access, RunError, Server, random};
 use crate::contract::{Policy, Purpose, Request};
@@ -32,8 +33,7 @@ pub async fn verify(setup: &Setup, job: ImportId, access: &Access) -> Result<Run
     let import = setup.journal.load(&job).map_err(RunError::Journal)?;
     let before = HostNotes::decode(&import.host)?;
     let server = Server::parse(&before.server)?;
-    let notes = before.without_files();
-    let access = Access { ca: access.ca.clone().or_else(|| notes.ca.clone()), ..access.clone() };
+    let (notes, access) = merged(before.without_files(), access);
     start(setup, &server, &access, notes, Purpose::Verify, format!("verify {job}")).await
 }
 

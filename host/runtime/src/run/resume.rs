@@ -27,8 +27,8 @@ pub enum Files {
 /// the FHIR server needs them no more.
 ///
 /// # Errors
-/// [`RunError::InputChanged`] when a file is not what was checked and something is still to be submitted, [`RunError::Rebind`] when the port is taken, else
-/// as [`prepare`](super::prepare).
+/// [`RunError::InputChanged`] when a file is not what was checked and something is still to be submitted,
+/// [`RunError::Rebind`] when the port is taken, else as [`prepare`](super::prepare).
 pub async fn resume(setup: &Setup, id: ImportId, access: &Access, secrets: InputSecrets) -> Result<Run, RunError> {
     resume_with(setup, id, access, secrets, Files::Serve).await
 }
@@ -44,17 +44,17 @@ pub async fn resume_with(
     secrets: InputSecrets,
     files: Files,
 ) -> Result<Run, RunError> {
+    let journal = setup.journal.as_ref();
+    let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
     let (import, status) = setup.status(id).await?;
     let before = HostNotes::decode(&import.host)?;
     let (notes, access) = merged(before.clone(), access);
     let network = access.network(&Server::parse(&notes.server)?, &secrets)?;
-    let journal = setup.journal.as_ref();
-    let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
     if (&notes.allow, &notes.ca) != (&before.allow, &before.ca) {
         journal.append_host(&lease, &notes.encode()).map_err(RunError::Journal)?;
     }
     let reopened = match files {
-        Files::Serve if needs_files(&status) => reopen(&notes, last_was_sent(&status))?,
+        Files::Serve if needs_files(&status) => reopen(&notes, last_was_sent(&status) || import.intent.is_some())?,
         Files::Serve | Files::Leave => Reopened::default(),
     };
     let inputs = reopened.served.iter().map(|file| Arc::clone(&file.input)).collect();
@@ -67,7 +67,7 @@ pub async fn resume_with(
 }
 
 /// What was allowed stays allowed; what is named now is added.
-fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Access) {
+pub(super) fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Access) {
     let added = access.allow.iter().filter(|origin| !notes.allow.contains(origin)).cloned().collect::<Vec<_>>();
     notes.allow.extend(added);
     notes.ca = access.ca.clone().or(notes.ca);

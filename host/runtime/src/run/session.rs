@@ -50,7 +50,12 @@ impl Setup {
     pub async fn status(&self, id: ImportId) -> Result<(StoredImport, Status), RunError> {
         let import = self.journal.load(&id).map_err(RunError::Journal)?;
         let status = inspect(&self.engine, &self.clock, &import.plan, &import.latest.checkpoint).await;
-        Ok((import, status.map_err(|error| RunError::Drive(error.into()))?))
+        let mut status = status.map_err(|error| RunError::Drive(error.into()))?;
+        if import.intent.is_some() {
+            "submitting".clone_into(&mut status.phase);
+            "A kick-off was about to be sent, and may have been.".clone_into(&mut status.sentence);
+        }
+        Ok((import, status))
     }
 }
 
@@ -95,7 +100,7 @@ impl Run {
     /// # Errors
     /// [`RunError::Drive`]; the import is where its journal says it is.
     pub async fn drive(&self, stop: &Stop, watch: &mut dyn Watch) -> Result<End, RunError> {
-        let mut guard = Guard { watch, inputs: &self.inputs };
+        let mut guard = Guard { watch, inputs: &self.inputs, left_out: &self.left_out };
         let journal = self.setup.journal.as_ref();
         drive(&self.importer, journal, &self.lease, stop, &mut guard).await.map_err(RunError::Drive)
     }
@@ -114,6 +119,7 @@ impl Run {
 struct Guard<'a> {
     watch: &'a mut dyn Watch,
     inputs: &'a [Arc<OpenInput>],
+    left_out: &'a [ChangedInput],
 }
 
 impl Watch for Guard<'_> {
@@ -129,7 +135,11 @@ impl Watch for Guard<'_> {
         self.watch.next(next);
     }
 
+    /// What was left out when the import was gone on with can be waited for, but not submitted.
     fn changed_input(&mut self) -> Option<ChangedInput> {
+        if let Some(left_out) = self.left_out.first() {
+            return Some(left_out.clone());
+        }
         let changed = self.inputs.iter().find_map(|input| {
             input.changed().map(|change| ChangedInput { path: input.path().display().to_string(), change })
         });
