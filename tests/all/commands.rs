@@ -204,3 +204,21 @@ fn dialects_are_listed_with_how_well_they_are_proven() {
     let one = Desk::new().run(["dialects", "hapi"]);
     assert!(one.stdout.contains("HAPI FHIR 8.8.0"), "{one:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_that_ends_the_program_loses_and_cancels_nothing() {
+    let server = sandbox(Personality::Hapi, json!({ "polls_until_done": 1000, "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let child = desk.start(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap()]);
+    until(|| server.polls() > 0).await;
+    let signal = format!("kill -TERM {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &signal]).status().unwrap().success());
+    let left = crate::harness::cli::ran(&child.wait_with_output().unwrap());
+    assert_eq!((left.code, server.deletes(), server.jobs()), (9, 0, 1), "{left:?}");
+    assert!(left.stdout.contains("wait"), "{left:?}");
+
+    server.set_script(Script::default());
+    let status = desk.run(["status", &desk.only_job(), "--json"]).json();
+    assert_eq!((status["phase"].as_str(), status["retry"].as_str()), (Some("running"), Some("resume")), "{status}");
+}

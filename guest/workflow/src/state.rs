@@ -28,6 +28,7 @@ use crate::dialect::Dialect;
 use crate::exchange::{Answer, Exchange, Failure};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::status::Phase;
 use crate::transition::{Event, EventKind, Next, Wake};
 
 /// Where an import stands.
@@ -158,19 +159,19 @@ impl State {
         }
     }
 
-    /// The word for where it stands.
+    /// Where it stands.
     #[must_use]
-    pub fn phase(&self) -> &'static str {
+    pub fn phase(&self) -> Phase {
         match self {
-            Self::ReadCapabilities(_) | Self::ReadDefinition(_) => "detecting",
-            Self::Ready(_) => "ready-to-submit",
-            Self::SubmitLost(_) => "submitting",
-            Self::AwaitStatus(_) => "running",
-            Self::ReadErrors(_) => "reading-result",
-            Self::ReadBack(_) => "verifying",
-            Self::CancelJob(_) => "cancelling",
-            Self::Paused(_) => "paused",
-            Self::Finished(_) => "done",
+            Self::ReadCapabilities(_) | Self::ReadDefinition(_) => Phase::Detecting,
+            Self::Ready(_) => Phase::ReadyToSubmit,
+            Self::SubmitLost(_) => Phase::Submitting,
+            Self::AwaitStatus(_) => Phase::Running,
+            Self::ReadErrors(_) => Phase::ReadingResult,
+            Self::ReadBack(_) => Phase::Verifying,
+            Self::CancelJob(_) => Phase::Cancelling,
+            Self::Paused(_) => Phase::Paused,
+            Self::Finished(_) => Phase::Done,
         }
     }
 

@@ -4,11 +4,50 @@ use crate::session::Session;
 use crate::state::State;
 use crate::transition::{Next, WakeReason};
 
+/// Where an import stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It is found out what the server is.
+    Detecting,
+    /// The next kick-off can be sent.
+    ReadyToSubmit,
+    /// A kick-off may have reached the server, and its answer is not known.
+    Submitting,
+    /// A job was accepted, and its status is asked for.
+    Running,
+    /// The error files of a job are read.
+    ReadingResult,
+    /// Samples and counts are read back.
+    Verifying,
+    /// A cancel is asked for.
+    Cancelling,
+    /// A person, or a credential, is needed.
+    Paused,
+    /// It is over.
+    Done,
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Detecting => "detecting",
+            Self::ReadyToSubmit => "ready-to-submit",
+            Self::Submitting => "submitting",
+            Self::Running => "running",
+            Self::ReadingResult => "reading-result",
+            Self::Verifying => "verifying",
+            Self::Cancelling => "cancelling",
+            Self::Paused => "paused",
+            Self::Done => "done",
+        })
+    }
+}
+
 /// A checkpoint in readable form. The fields mean what `wit/types.wit` says of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Where it stands.
-    pub phase: &'static str,
+    pub phase: Phase,
     /// One sentence.
     pub sentence: String,
     /// The dialect.

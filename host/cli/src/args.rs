@@ -141,8 +141,8 @@ pub struct Wait {
     /// The import, or the first digits of it
     pub job: String,
     /// When its deadline has passed: wait for so much longer
-    #[arg(long, value_name = "DURATION", env = "FHIR_IMPORT_DEADLINE", value_parser = duration)]
-    pub deadline: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub extend: Option<Duration>,
     #[command(flatten)]
     pub access: AccessArgs,
 }
@@ -209,7 +209,7 @@ pub struct Dialects {
 #[derive(Debug, Args)]
 pub struct Sandbox {
     /// The server to behave like
-    #[arg(long, value_name = "NAME", env = "FHIR_IMPORT_DIALECT", default_value = "hapi")]
+    #[arg(long, value_name = "NAME", default_value = "hapi")]
     pub dialect: String,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, env = "FHIR_IMPORT_PORT", default_value_t = 0)]

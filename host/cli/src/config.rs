@@ -15,8 +15,8 @@ use crate::exit::Failure;
 /// The file.
 pub const FILE: &str = "fhir-import.toml";
 
-/// Decisions are made by a person, each time anew.
-const NO_DEFAULTS: &str = "resolve";
+/// Decisions are made by a person, each time anew; and a dialect to import with is not one to practise with.
+const NO_DEFAULTS: [&str; 2] = ["resolve", "sandbox"];
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Config {
         let command = self.apply_to(command);
         names
             .into_iter()
-            .filter(|name| name != NO_DEFAULTS)
+            .filter(|name| !NO_DEFAULTS.contains(&name.as_str()))
             .fold(command, |command, name| command.mut_subcommand(name, |sub| self.apply_to(sub)))
     }
 
@@ -90,7 +90,7 @@ impl Config {
 }
 
 fn knows(command: &Command, flag: &str) -> bool {
-    let subcommands = command.get_subcommands().filter(|sub| sub.get_name() != NO_DEFAULTS);
+    let subcommands = command.get_subcommands().filter(|sub| !NO_DEFAULTS.contains(&sub.get_name()));
     let mut args = command.get_arguments().chain(subcommands.flat_map(Command::get_arguments));
     args.any(|arg| arg.get_long() == Some(flag))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fhir_import::contract::{DecisionKind, Pause, PauseReason};
+use fhir_import::contract::{DecisionKind, Pause, PauseReason, Phase};
 use fhir_import::journal::{ImportId, utc};
 use fhir_import::net::redact_url;
 use fhir_import::run::{Outcome, Run, Setup, needs_files};
@@ -79,7 +79,7 @@ fn word(reason: PauseReason) -> &'static str {
 pub fn next_after(cx: &Context, job: ImportId, pause: &Pause) -> String {
     match pause.reason {
         PauseReason::SubmitUnknown => cx.command_of(DecisionKind::Adopt, job),
-        PauseReason::Deadline => cx.line(&format!("wait {} --deadline 24h", job.short())),
+        PauseReason::Deadline => cx.line(&format!("wait {} --extend 24h", job.short())),
         _ => cx.command("wait", job),
     }
 }
@@ -165,10 +165,10 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::ByPerson,
+            _ = self.terminate.recv() => Asked::BySystem,
         }
     }
 
@@ -177,10 +177,18 @@ impl Signals {
     }
 }
 
-/// The first signal detaches, unless the FHIR server still needs files that only we serve; the second always does.
+/// Who wants us to leave.
+#[derive(PartialEq)]
+enum Asked {
+    /// Ctrl-C: a person can be asked back.
+    ByPerson,
+    /// SIGTERM: the next thing is SIGKILL.
+    BySystem,
+}
+
+/// A signal detaches; but the first Ctrl-C does not while the FHIR server still needs files that only we serve.
 async fn on_signals(mut signals: Signals) {
-    signals.next().await;
-    if signals.files_are_needed().await {
+    if signals.next().await == Asked::ByPerson && signals.files_are_needed().await {
         signals.talk.line(
             "The FHIR server may still fetch files that this program serves, so it stays. Once more (Ctrl-C) to leave \
              anyway: the job may then fail.",
@@ -221,7 +229,7 @@ async fn tell_no_fetch(talk: Talk, setup: Setup, job: ImportId, server: Arc<File
         let Ok((_, status)) = setup.status(job).await else { return };
         let now = setup.clock.now_ms();
         let waiting = status.accepted_ms.is_some_and(|at| now.saturating_sub(at) >= NO_FETCH.as_millis() as u64);
-        if waiting && status.phase == "running" {
+        if waiting && status.phase == Phase::Running {
             talk.line(&format!(
                 "The job was accepted, but since {} nobody fetched a file from {}.",
                 utc(status.accepted_ms.unwrap_or(now)),

@@ -26,6 +26,24 @@ pub(crate) mod records_world {
     });
 }
 
+impl Phase {
+    /// The word of the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Detecting => "detecting",
+            Self::ReadyToSubmit => "ready-to-submit",
+            Self::Submitting => "submitting",
+            Self::Running => "running",
+            Self::ReadingResult => "reading-result",
+            Self::Verifying => "verifying",
+            Self::Cancelling => "cancelling",
+            Self::Paused => "paused",
+            Self::Done => "done",
+        }
+    }
+}
+
 pub use importer_world::exports::fhir_import::workflow::catalog::Dialect;
 pub use importer_world::exports::fhir_import::workflow::types::*;
 pub use records_world::exports::fhir_import::workflow::records::{

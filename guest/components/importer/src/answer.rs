@@ -2,6 +2,7 @@
 
 use fhir_import_records::ErrorClass;
 use fhir_import_workflow::report::{Detection, Report, TypeCount, Verdict};
+use fhir_import_workflow::status::Phase;
 use fhir_import_workflow::transition::{DecisionKind, Event, Next, Pause, PauseReason, Transition, Wake, WakeReason};
 use fhir_import_workflow::{Dialect, Error, Outcome, Retry, Started, Status};
 
@@ -32,7 +33,7 @@ pub fn transition(transition: Transition) -> wit::Transition {
 
 pub fn status(status: Status) -> wit::Status {
     wit::Status {
-        phase: status.phase.to_owned(),
+        phase: phase(status.phase),
         sentence: status.sentence,
         dialect: status.dialect,
         jobs_done: status.jobs_done,
@@ -44,6 +45,20 @@ pub fn status(status: Status) -> wit::Status {
         accepted_ms: status.accepted_ms,
         deadline_at_ms: status.deadline_at_ms,
         next: next(status.next),
+    }
+}
+
+fn phase(phase: Phase) -> types::Phase {
+    match phase {
+        Phase::Detecting => types::Phase::Detecting,
+        Phase::ReadyToSubmit => types::Phase::ReadyToSubmit,
+        Phase::Submitting => types::Phase::Submitting,
+        Phase::Running => types::Phase::Running,
+        Phase::ReadingResult => types::Phase::ReadingResult,
+        Phase::Verifying => types::Phase::Verifying,
+        Phase::Cancelling => types::Phase::Cancelling,
+        Phase::Paused => types::Phase::Paused,
+        Phase::Done => types::Phase::Done,
     }
 }
 

@@ -6,6 +6,7 @@ use super::answers::{broken, empty, manifest, outcome, page, running};
 use super::{MINUTE_MS, Play, named};
 use crate::outcome::Outcome;
 use crate::state::Reply;
+use crate::status::Phase;
 use crate::transition::{Decision, EventKind, PauseReason};
 
 const POLL: &str = "GET /jobs/1";
@@ -14,13 +15,13 @@ const DELETE: &str = "DELETE /jobs/1";
 fn cancelling() -> Play {
     let mut play = Play::running(named("smart-manifest"));
     play.exchange(POLL, running()).resolve(&Decision::Cancel);
-    assert_eq!(play.status().phase, "cancelling");
+    assert_eq!(play.status().phase, Phase::Cancelling);
     play.now_ms += MINUTE_MS;
     play
 }
 
 fn goes_on(play: &mut Play) {
-    assert_eq!(play.status().phase, "running", "{:?}", play.events);
+    assert_eq!(play.status().phase, Phase::Running, "{:?}", play.events);
     assert!(play.told(EventKind::Cancel).starts_with("not cancelled: "), "{:?}", play.events);
     play.exchange(POLL, manifest(&json!([]), &json!([])));
     play.ended(Outcome::Succeeded);
@@ -67,7 +68,7 @@ fn a_cancel_that_is_never_confirmed_is_not_believed() {
         let mut play = cancelling();
         play.exchange(DELETE, empty(202));
         for _ in 0..5 {
-            assert_eq!(play.status().phase, "cancelling");
+            assert_eq!(play.status().phase, Phase::Cancelling);
             play.exchange(POLL, reply.clone());
         }
         goes_on(&mut play);
@@ -100,7 +101,7 @@ fn a_server_without_a_cancel_is_not_sent_one() {
     let waiting = play.next.clone();
     play.resolve(&Decision::Cancel);
     assert!(play.told(EventKind::Cancel).contains("only its operator can"), "{:?}", play.events);
-    assert_eq!((play.status().phase, &play.next), ("running", &waiting));
+    assert_eq!((play.status().phase, &play.next), (Phase::Running, &waiting));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::outcome::Outcome;
 use crate::plan::{MAX_TYPES, Plan};
 use crate::progress::CLASSES;
 use crate::request::DialectChoice;
+use crate::status::Phase;
 use crate::transition::{Decision, Next};
 use crate::url::MAX_URL;
 use crate::{Error, Session};
@@ -69,7 +70,7 @@ fn the_most_talkative_server_does_not_burst_it() {
     let mut largest = 0;
     while !matches!(play.next, Next::Done(_)) {
         let reading = play.status();
-        assert_eq!(reading.phase, "verifying");
+        assert_eq!(reading.phase, Phase::Verifying);
         largest = largest.max(play.checkpoint.len());
         play.now_ms += 60_000;
         let mut asked = play.clone();

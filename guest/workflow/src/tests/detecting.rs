@@ -7,6 +7,7 @@ use super::{BASE, Play, named, request};
 use crate::outcome::Outcome;
 use crate::request::{DialectChoice, Purpose};
 use crate::state::Reply;
+use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, Next, PauseReason};
 
 fn detect(purpose: Purpose) -> Play {
@@ -29,10 +30,10 @@ const SMART: [&str; 4] = ["inputFormat", "inputSource", "input", "storageDetail"
 #[test]
 fn a_recorded_server_is_recognised_and_ready() {
     let mut play = detect(Purpose::Import);
-    assert_eq!((play.status().phase, &play.next), ("detecting", &Next::Step));
+    assert_eq!((play.status().phase, &play.next), (Phase::Detecting, &Next::Step));
     play.exchange("GET /metadata", recorded!("capabilities"));
     play.exchange("GET /OperationDefinition/-s-import", empty(404));
-    assert_eq!((play.status().phase, &play.next), ("ready-to-submit", &Next::Submit));
+    assert_eq!((play.status().phase, &play.next), (Phase::ReadyToSubmit, &Next::Submit));
     assert_eq!(play.status().dialect.as_deref(), Some("hapi"));
     assert_eq!(play.session().progress().detection.software.as_deref(), Some("HAPI FHIR Server 8.8.0"));
 }

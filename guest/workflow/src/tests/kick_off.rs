@@ -11,6 +11,7 @@ use crate::dialect::RecoveryClass;
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::request::DialectChoice;
+use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, EventKind, Next, PauseReason, WakeReason};
 use crate::{Call, Error, start};
 
@@ -100,7 +101,7 @@ fn an_accepted_kick_off_without_one_job_is_a_question_to_a_person() {
 fn what_provably_sent_nothing_is_tried_again() {
     let mut play = Play::new(named("hapi"));
     play.exchanges([(KICK_OFF, unreachable()), (KICK_OFF, unreachable()), (KICK_OFF, accepted("/jobs/1"))]);
-    assert_eq!(play.status().phase, "running");
+    assert_eq!(play.status().phase, Phase::Running);
 
     let mut play = Play::new(named("hapi"));
     play.exchanges([(KICK_OFF, unreachable()), (KICK_OFF, unreachable()), (KICK_OFF, unreachable())]);
@@ -122,7 +123,7 @@ fn an_answer_that_may_mean_accepted_is_never_followed_by_a_second_kick_off() {
     for reply in [broken(), page(500), page(502), page(504), page(200), empty(303), outcome(500, "oops")] {
         let mut play = Play::new(named("hapi"));
         play.exchange(KICK_OFF, reply);
-        assert_eq!((&play.next, play.status().phase), (&Next::Recover, "submitting"));
+        assert_eq!((&play.next, play.status().phase), (&Next::Recover, Phase::Submitting));
         play.recover();
         let pause = play.paused(PauseReason::SubmitUnknown);
         assert!(pause.message.contains("a second one would be a second job"), "{}", pause.message);
@@ -173,7 +174,7 @@ fn after_a_lost_answer_nobody_says_that_nothing_was_started() {
         play.exchange(KICK_OFF, unreachable());
     }
     play.exchange(KICK_OFF, accepted("/jobs/1"));
-    assert_eq!(play.status().phase, "running");
+    assert_eq!(play.status().phase, Phase::Running);
 }
 
 #[test]
@@ -295,5 +296,5 @@ fn the_answer_may_hold_a_body_of_any_kind() {
     let mut play = Play::new(named("smart-manifest"));
     let reply = answer(202, &[("CONTENT-LOCATION", "/fhir/jobs/9")], vec![0xff, 0x00, b'{']);
     play.exchange(KICK_OFF, reply).exchange("GET /jobs/9", json_answer(202, &json!({ "partial": true })));
-    assert_eq!(play.status().phase, "running");
+    assert_eq!(play.status().phase, Phase::Running);
 }

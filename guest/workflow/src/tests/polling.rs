@@ -10,6 +10,7 @@ use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, named};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::state::Reply;
+use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, EventKind, Next, PauseReason, WakeReason};
 
 const POLL: &str = "GET /jobs/1";
@@ -45,10 +46,10 @@ fn a_recorded_job_runs_and_its_words_are_kept() {
     assert_eq!(play.wait_ms(), 2 * MINUTE_MS);
     play.exchange(job, recorded!("poll-in-progress"));
     let status = play.status();
-    assert_eq!((status.percent, status.polls, status.phase), (Some(33.3), 2, "running"));
+    assert_eq!((status.percent, status.polls, status.phase), (Some(33.3), 2, Phase::Running));
     assert!(status.progress.unwrap().ends_with("Current completion: 33.3% and ETA is 1260ms"));
     play.exchange(job, recorded!("poll-errored-running"));
-    assert_eq!((play.status().phase, reason(&play)), ("running", WakeReason::Poll));
+    assert_eq!((play.status().phase, reason(&play)), (Phase::Running, WakeReason::Poll));
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn a_status_url_that_is_not_allowed_stands_still_and_goes_on_when_it_is() {
 fn an_unknown_job_is_asked_for_three_times_and_then_is_a_question() {
     let mut play = hapi();
     play.exchanges([(POLL, recorded!("poll-unknown")), (POLL, recorded!("poll-unknown"))]);
-    assert_eq!(play.status().phase, "running");
+    assert_eq!(play.status().phase, Phase::Running);
     play.exchange(POLL, recorded!("poll-unknown"));
     let pause = play.paused(PauseReason::JobLost);
     assert_eq!(pause.outcome, Outcome::JobLost);
@@ -231,7 +232,7 @@ fn a_job_that_is_forgotten_for_a_moment_is_not_lost() {
     for _ in 0..10 {
         play.exchanges([(POLL, recorded!("poll-unknown")), (POLL, recorded!("poll-unknown")), (POLL, running())]);
     }
-    assert_eq!(play.status().phase, "running");
+    assert_eq!(play.status().phase, Phase::Running);
 }
 
 #[test]
@@ -250,11 +251,11 @@ fn older_versions_that_say_errored_are_asked_more_often() {
     let mut play = hapi();
     for _ in 0..3 {
         play.exchange(POLL, errored());
-        assert_eq!(play.status().phase, "running");
+        assert_eq!(play.status().phase, Phase::Running);
     }
     let mut passed = play.clone();
     passed.exchange(POLL, running()).exchange(POLL, errored());
-    assert_eq!(passed.status().phase, "running");
+    assert_eq!(passed.status().phase, Phase::Running);
     play.exchange(POLL, errored());
     play.ended(Outcome::Failed);
 }
@@ -278,7 +279,7 @@ fn each_rule_of_the_manifest_dialect_is_played() {
         }
         match ended {
             Some(outcome) => assert_eq!(play.report().outcome, outcome),
-            None => assert_eq!(play.status().phase, "running", "{replies:?}"),
+            None => assert_eq!(play.status().phase, Phase::Running, "{replies:?}"),
         }
     }
 }
@@ -305,7 +306,7 @@ fn what_makes_no_sense_is_never_success_and_in_the_end_a_question() {
     for (dialect, reply) in replies {
         let mut play = Play::running(named(dialect));
         for _ in 0..5 {
-            assert_eq!(play.status().phase, "running");
+            assert_eq!(play.status().phase, Phase::Running);
             play.exchange(POLL, reply.clone());
         }
         let pause = play.paused(PauseReason::AnswerNotUnderstood);
@@ -323,7 +324,7 @@ fn senseless_answers_count_in_a_row_only() {
         }
         play.exchange(POLL, empty(503));
     }
-    assert_eq!(play.status().phase, "running");
+    assert_eq!(play.status().phase, Phase::Running);
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn a_status_in_the_older_encoding_that_it_names_is_read() {
     };
     let mut play = hapi();
     play.exchange(POLL, failed("charset=utf-8"));
-    assert_eq!(play.status().phase, "running", "a body that is no JSON says nothing of the job");
+    assert_eq!(play.status().phase, Phase::Running, "a body that is no JSON says nothing of the job");
     play.exchange(POLL, failed("charset=ISO-8859-1"));
     assert!(play.ended(Outcome::Failed).errors[0].text.contains('ü'));
 }
@@ -349,5 +350,5 @@ fn words_of_progress_are_cut_and_stay_in_one_line() {
     let kept = play.status().progress.unwrap();
     assert!(kept.len() <= 303 && !kept.contains('\u{7}'), "{kept}");
     assert_eq!(asked(&[("X-Progress", "NaN%")]).status().percent, None);
-    assert_eq!(asked(&[("X-Progress", "100% complete")]).status().phase, "running");
+    assert_eq!(asked(&[("X-Progress", "100% complete")]).status().phase, Phase::Running);
 }

@@ -9,6 +9,7 @@ use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::report::{Report, Verdict};
 use crate::request::{DialectChoice, Purpose};
+use crate::status::Phase;
 use crate::transition::{Decision, Next, PauseReason, WakeReason};
 
 const POLL: &str = "GET /jobs/1";
@@ -45,7 +46,7 @@ fn patients(report: &Report) -> (u32, u32, u32) {
 #[test]
 fn everything_is_there_and_equal() {
     let mut play = with_count(Some(3));
-    assert_eq!(play.status().phase, "verifying");
+    assert_eq!(play.status().phase, Phase::Verifying);
     play.exchange(P1, recorded!("read-found")).exchange(COUNT, recorded!("count"));
     assert_eq!(verdict(&play), (Outcome::Succeeded, Verdict::Verified));
     let report = play.report();

@@ -31,7 +31,7 @@ fn taken(play: &Play) -> Vec<DecisionKind> {
                 copy.told(EventKind::Resolved);
                 kinds.push(decision.kind());
             }
-            Err(Error::InvalidCall(text)) => assert!(text.contains(play.status().phase), "{text}"),
+            Err(Error::InvalidCall(text)) => assert!(text.contains(&play.status().phase.to_string()), "{text}"),
             Err(other) => panic!("{other}"),
         }
     }

@@ -9,6 +9,7 @@ use super::{MINUTE_MS, Play, defined, dialect, expected, input, named};
 use crate::outcome::Outcome;
 use crate::report::Report;
 use crate::state::Reply;
+use crate::status::Phase;
 use crate::transition::{Decision, EventKind, PauseReason};
 
 const POLL: &str = "GET /jobs/1";
@@ -166,7 +167,7 @@ fn several_rows_for_one_file_are_counted_and_the_file_is_read_once() {
         { "inputUrl": PATIENTS, "url": "/err/2.ndjson" },
     ]);
     play.exchange(POLL, manifest(&json!([]), &error));
-    assert_eq!(play.status().phase, "reading-result");
+    assert_eq!(play.status().phase, Phase::ReadingResult);
     play.exchange(ERRORS, answer(200, &[], row("a") + &row("a") + &row("b")));
     play.exchange("GET http://127.0.0.1:18080/err/2.ndjson", answer(200, &[], row("a")));
     let report = play.ended(Outcome::FinishedWithErrors);

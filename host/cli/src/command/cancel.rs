@@ -1,6 +1,6 @@
 //! `cancel`: asks the server, and believes it when its status says so.
 
-use fhir_import::contract::{Decision, Event, Next};
+use fhir_import::contract::{Decision, Event, Next, Phase};
 use fhir_import::journal::ImportId;
 use fhir_import::net::NetError;
 use fhir_import::run::{Access, Files, InputSecrets, Outcome, Setup, resume_with};
@@ -45,7 +45,7 @@ pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Fa
 }
 
 async fn is_cancelling(setup: &Setup, job: ImportId) -> bool {
-    setup.status(job).await.is_ok_and(|(_, status)| status.phase == "cancelling")
+    setup.status(job).await.is_ok_and(|(_, status)| status.phase == Phase::Cancelling)
 }
 
 /// Stops when the job is waited for as before: then it was not cancelled.

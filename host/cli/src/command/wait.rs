@@ -18,7 +18,7 @@ pub async fn wait(cx: &Context, args: Wait) -> Result<Outcome, Failure> {
     let id = cx.find(&setup, &args.job)?;
     match stored_next(&setup, id)? {
         Next::Done(report) => return Ok(render::report::View::load(cx, &setup, id, report)?.show(cx.json)),
-        Next::Paused(pause) if on_waiting(&pause, args.deadline).is_none() => return Ok(paused(cx, id, &pause)),
+        Next::Paused(pause) if on_waiting(&pause, args.extend).is_none() => return Ok(paused(cx, id, &pause)),
         _ => {}
     }
     let run = run::resume(&setup, id, &access(args.access)?, InputSecrets::default()).await?;
@@ -28,7 +28,7 @@ pub async fn wait(cx: &Context, args: Wait) -> Result<Outcome, Failure> {
     for file in run.left_out() {
         cx.talk.line(&format!("Not served any more: {} {} since it was checked", file.path, file.change));
     }
-    go_on(cx, &setup, &run, args.deadline).await
+    go_on(cx, &setup, &run, args.extend).await
 }
 
 /// Drives on; a pause that waiting answers is resolved first.

@@ -49,7 +49,7 @@ pub fn status_text(import: &StoredImport, status: &Status) -> String {
     let mut lines = vec![
         ("import", import.id.to_string()),
         ("server", import.server.clone()),
-        ("state", format!("{}: {}", status.phase, status.sentence)),
+        ("state", format!("{}: {}", status.phase.name(), status.sentence)),
         ("dialect", status.dialect.clone().unwrap_or_else(|| "not known yet".to_owned())),
         ("begun", utc(import.created_ms)),
     ];
@@ -67,7 +67,7 @@ pub fn status_text(import: &StoredImport, status: &Status) -> String {
 /// The same for programs.
 pub fn status_json(import: &StoredImport, status: &Status) -> Value {
     json!({
-        "job": import.id.to_string(), "server": import.server, "phase": status.phase, "sentence": status.sentence,
+        "job": import.id.to_string(), "server": import.server, "phase": status.phase.name(), "sentence": status.sentence,
         "dialect": status.dialect, "created": utc(import.created_ms), "accepted": status.accepted_ms.map(utc),
         "job_url": job_url(status), "progress": status.progress, "percent": status.percent, "polls": status.polls,
         "jobs": status.jobs, "jobs_done": status.jobs_done, "deadline": utc(status.deadline_at_ms)

@@ -1,7 +1,7 @@
 //! What is seen while an import is driven.
 
 use fhir_import::Watch;
-use fhir_import::contract::{Event, Next, Status, Wake, WakeReason};
+use fhir_import::contract::{Event, Next, Phase, Status, Wake, WakeReason};
 use fhir_import::journal::ImportId;
 use fhir_import::net::NetError;
 use fhir_import::run::Setup;
@@ -56,7 +56,7 @@ fn waiting(wake: &Wake, status: &Status, now_ms: u64) -> String {
         None => String::new(),
     };
     match wake.reason {
-        WakeReason::Poll if status.phase == "cancelling" => format!("Asking whether it is cancelled in {wait} s"),
+        WakeReason::Poll if status.phase == Phase::Cancelling => format!("Asking whether it is cancelled in {wait} s"),
         WakeReason::Poll => {
             let words = status.progress.as_deref().map(|words| words.trim_end_matches(['.', ' ']));
             let progress = words.map_or_else(String::new, |words| format!(": {words}"));

@@ -6,16 +6,16 @@ use url::Host;
 
 use super::options::ServeOptions;
 use super::{RunError, Server};
-use crate::contract::Status;
+use crate::contract::{Phase, Status};
 use crate::serve::Listening;
 
 /// Whether the FHIR server may still fetch files, so that whoever serves them must stay.
 #[must_use]
 pub fn needs_files(status: &Status) -> bool {
-    match status.phase.as_str() {
-        "cancelling" | "verifying" | "done" => false,
-        "reading-result" => status.jobs_done + 1 < status.jobs,
-        _ => true,
+    match status.phase {
+        Phase::Cancelling | Phase::Verifying | Phase::Done => false,
+        Phase::ReadingResult => status.jobs_done + 1 < status.jobs,
+        Phase::Detecting | Phase::ReadyToSubmit | Phase::Submitting | Phase::Running | Phase::Paused => true,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::RunError;
 use super::notes::HostNotes;
 use crate::clock::{SharedClock, SystemClock};
-use crate::contract::{Decision, Event, Next, Status};
+use crate::contract::{Decision, Event, Next, Phase, Status};
 use crate::drive::{ChangedInput, End, Watch, drive, resolve};
 use crate::engine::Engine;
 use crate::files::OpenInput;
@@ -52,7 +52,7 @@ impl Setup {
         let status = inspect(&self.engine, &self.clock, &import.plan, &import.latest.checkpoint).await;
         let mut status = status.map_err(|error| RunError::Drive(error.into()))?;
         if import.intent.is_some() {
-            "submitting".clone_into(&mut status.phase);
+            status.phase = Phase::Submitting;
             "A kick-off was about to be sent, and may have been.".clone_into(&mut status.sentence);
         }
         Ok((import, status))
