@@ -2,7 +2,7 @@
 //!
 //! An import is a row of transitions, numbered from 0 (its *generations*). The journal keeps them so that an import
 //! goes on from any process after any crash, and so that one kick-off is never sent twice. The rules, which follow
-//! those of `wit/workflow.wit` and the crash matrix of the tests (K0 to K13):
+//! those of `wit/importer.wit` and the crash matrix of the tests (K0 to K13):
 //!
 //! 1. **Plan and first transition before anything is sent.** [`Journal::create`] makes both, the host's notes (files
 //!    with their hashes, serve address, allow rule) and the key durable at once.
