@@ -1,10 +1,10 @@
 //! What all commands share.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fhir_import::Engine;
-use fhir_import::journal::ImportId;
+use fhir_import::journal::{ImportId, Journal, SqliteJournal};
 use fhir_import::run::{Outcome, RunError, Server, Setup};
 
 use crate::config::Config;
@@ -37,10 +37,19 @@ impl Context {
         Ok(Self { state, json, talk: Talk::new(), config })
     }
 
-    /// Engine and journal.
+    /// Engine and journal, for commands that decide something.
     pub fn setup(&self) -> Result<Setup, Failure> {
+        Ok(Setup::in_folder(engine()?, self.folder())?)
+    }
+
+    /// The journal alone, for commands that only read it: compiling the components would be most of their time.
+    pub fn journal(&self) -> Result<SqliteJournal, Failure> {
+        Ok(SqliteJournal::open(self.folder()).map_err(RunError::Journal)?)
+    }
+
+    fn folder(&self) -> &Path {
         let (State::Named(folder) | State::Usual(folder)) = &self.state;
-        Ok(Setup::in_folder(engine()?, folder)?)
+        folder
     }
 
     /// The server that was typed, by URL or name.
@@ -58,8 +67,8 @@ impl Context {
     }
 
     /// The import that was typed.
-    pub fn find(&self, setup: &Setup, typed: &str) -> Result<ImportId, Failure> {
-        let found = setup.journal.find(typed).map_err(RunError::Journal);
+    pub fn find(&self, journal: &dyn Journal, typed: &str) -> Result<ImportId, Failure> {
+        let found = journal.find(typed).map_err(RunError::Journal);
         found.map_err(|error| match error.outcome() {
             Outcome::Usage => Failure::from(error).next(self.line("jobs")),
             _ => error.into(),

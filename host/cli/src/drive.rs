@@ -31,7 +31,7 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
     cx.talk.finish();
     match end? {
         End::Done(report) => {
-            let view = render::report::View::load(cx, setup, run.id(), *report)?;
+            let view = render::report::View::load(cx, setup.journal.as_ref(), run.id(), *report)?;
             Ok(view.show(cx.json))
         }
         End::Paused(pause) => Ok(paused(cx, run.id(), &pause)),

@@ -21,8 +21,8 @@ pub async fn cancel(cx: &Context, args: Reach) -> Result<Outcome, Failure> {
 /// Asks the server to cancel an import.
 pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
-    let id = cx.find(&setup, job)?;
-    if let Next::Done(_) = stored_next(&setup, id)? {
+    let id = cx.find(setup.journal.as_ref(), job)?;
+    if let Next::Done(_) = stored_next(setup.journal.as_ref(), id)? {
         let text = format!("import {} is over; there is nothing to cancel", id.short());
         return Err(Failure::usage(text).next(cx.command("report", id)));
     }
@@ -35,7 +35,7 @@ pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Fa
     let end = if tried { run.drive(&stop, &mut watch).await? } else { End::Detached };
     cx.talk.finish();
     match end {
-        End::Done(report) => Ok(render::report::View::load(cx, &setup, id, *report)?.show(cx.json)),
+        End::Done(report) => Ok(render::report::View::load(cx, setup.journal.as_ref(), id, *report)?.show(cx.json)),
         End::Paused(pause) => Ok(paused(cx, id, &pause)),
         End::Detached | End::InputChanged(_) => {
             let said = watch.said.unwrap_or_else(|| "not cancelled".to_owned());

@@ -11,9 +11,9 @@ use crate::exit::{Failure, outcome};
 use crate::render;
 
 pub fn errors(cx: &Context, args: &Job) -> Result<Outcome, Failure> {
-    let setup = cx.setup()?;
-    let id = cx.find(&setup, &args.job)?;
-    let Next::Done(report) = stored_next(&setup, id)? else {
+    let journal = cx.journal()?;
+    let id = cx.find(&journal, &args.job)?;
+    let Next::Done(report) = stored_next(&journal, id)? else {
         let text = format!("import {} is not over, so its errors are not known yet", id.short());
         return Err(Failure::new(Outcome::StillRunning, text).next(cx.command("wait", id)));
     };

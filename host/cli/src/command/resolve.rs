@@ -19,11 +19,11 @@ pub async fn resolve(cx: &Context, args: Resolve) -> Result<Outcome, Failure> {
         return super::cancel::ask(cx, &args.job, &access).await;
     }
     let setup = cx.setup()?;
-    let id = cx.find(&setup, &args.job)?;
+    let id = cx.find(setup.journal.as_ref(), &args.job)?;
     let run = resume_with(&setup, id, &access, InputSecrets::default(), Files::Leave).await?;
     let next = run.resolve(&decision, &mut Screen::new(&cx.talk, &setup, id)).await?;
     match next {
-        Next::Done(report) => Ok(render::report::View::load(cx, &setup, id, report)?.show(cx.json)),
+        Next::Done(report) => Ok(render::report::View::load(cx, setup.journal.as_ref(), id, report)?.show(cx.json)),
         Next::Paused(pause) => Ok(paused(cx, id, &pause)),
         _ => {
             let next = cx.command("wait", id);

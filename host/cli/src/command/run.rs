@@ -37,8 +37,8 @@ pub async fn run(cx: &Context, args: Run) -> Result<Outcome, Failure> {
 async fn go_on(cx: &Context, setup: &Setup, options: &RunOptions, known: Known) -> Result<Outcome, Failure> {
     let id = known.import.id;
     cx.talk.line(&format!("Import {} has this key and these files; going on with it", id.short()));
-    if let Next::Done(report) = super::report::stored_next(setup, id)? {
-        return Ok(render::report::View::load(cx, setup, id, report)?.show(cx.json));
+    if let Next::Done(report) = super::report::stored_next(setup.journal.as_ref(), id)? {
+        return Ok(render::report::View::load(cx, setup.journal.as_ref(), id, report)?.show(cx.json));
     }
     let run = run::resume(setup, id, &options.access, known.secrets).await?;
     super::wait::go_on(cx, setup, &run, None).await

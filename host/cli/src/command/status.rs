@@ -12,7 +12,7 @@ use crate::render;
 
 pub async fn status(cx: &Context, args: Job) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
-    let (import, status) = setup.status(cx.find(&setup, &args.job)?).await?;
+    let (import, status) = setup.status(cx.find(setup.journal.as_ref(), &args.job)?).await?;
     let (outcome, next) = match &status.next {
         Next::Done(report) => (outcome(report.outcome), cx.command("report", import.id)),
         Next::Paused(pause) => (outcome(pause.outcome), next_after(cx, import.id, pause)),

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 
 pub async fn verify(cx: &Context, args: Reach) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
-    let id = cx.find(&setup, &args.job)?;
+    let id = cx.find(setup.journal.as_ref(), &args.job)?;
     let run = run::verify(&setup, id, &access(args.access)?).await?;
     drive(cx, &setup, &run).await
 }

@@ -15,9 +15,10 @@ use crate::render::{self, Screen};
 
 pub async fn wait(cx: &Context, args: Wait) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
-    let id = cx.find(&setup, &args.job)?;
-    match stored_next(&setup, id)? {
-        Next::Done(report) => return Ok(render::report::View::load(cx, &setup, id, report)?.show(cx.json)),
+    let journal = setup.journal.as_ref();
+    let id = cx.find(journal, &args.job)?;
+    match stored_next(journal, id)? {
+        Next::Done(report) => return Ok(render::report::View::load(cx, journal, id, report)?.show(cx.json)),
         Next::Paused(pause) if on_waiting(&pause, args.extend).is_none() => return Ok(paused(cx, id, &pause)),
         _ => {}
     }
@@ -33,7 +34,7 @@ pub async fn wait(cx: &Context, args: Wait) -> Result<Outcome, Failure> {
 
 /// Drives on; a pause that waiting answers is resolved first.
 pub async fn go_on(cx: &Context, setup: &Setup, run: &Run, longer: Option<Duration>) -> Result<Outcome, Failure> {
-    if let Next::Paused(pause) = stored_next(setup, run.id())?
+    if let Next::Paused(pause) = stored_next(setup.journal.as_ref(), run.id())?
         && let Some(decision) = on_waiting(&pause, longer)
     {
         run.resolve(&decision, &mut Screen::new(&cx.talk, setup, run.id())).await?;

@@ -1,9 +1,9 @@
 //! The final word, made from the journal alone: making it again gives the same.
 
 use fhir_import::contract::{ErrorClass, Report, TypeCount, Verdict};
-use fhir_import::journal::{ImportId, StoredEvent, utc};
+use fhir_import::journal::{ImportId, Journal, StoredEvent, utc};
 use fhir_import::net::redact_url;
-use fhir_import::run::{Outcome, RunError, Setup};
+use fhir_import::run::{Outcome, RunError};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -26,9 +26,9 @@ pub struct View {
 
 impl View {
     /// What the journal has.
-    pub fn load(cx: &Context, setup: &Setup, job: ImportId, report: Report) -> Result<Self, Failure> {
-        let server = setup.journal.load(&job).map_err(RunError::Journal)?.server;
-        let events = setup.journal.events(&job).map_err(RunError::Journal)?;
+    pub fn load(cx: &Context, journal: &dyn Journal, job: ImportId, report: Report) -> Result<Self, Failure> {
+        let server = journal.load(&job).map_err(RunError::Journal)?.server;
+        let events = journal.events(&job).map_err(RunError::Journal)?;
         let next_command = next_command(cx, job, &server, &report);
         Ok(Self { job, server, report, events, next_command })
     }
