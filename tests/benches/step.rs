@@ -100,7 +100,7 @@ fn importer() -> Importer {
     let network = Network {
         allow: AllowList::new(&base).expect("the base has an origin"),
         secrets: Secrets::default(),
-        sender: Sender::new(&TlsRoots::default(), PhaseLimits::default()).expect("no extra roots are given"),
+        wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).expect("no extra roots are given")),
     };
     let engine = Engine::new().expect("the components run on this machine");
     Importer::new(engine, Arc::new(VirtualClock::at(NOW_MS)), network)

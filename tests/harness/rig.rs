@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use fhir_import::contract::{Decision, DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
-use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal};
+use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal, SameInputs};
 use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
 use fhir_import::secrets::Secrets;
 use fhir_import::{
@@ -76,7 +76,7 @@ impl Rig {
         let network = Network {
             allow: AllowList::new(&base).unwrap(),
             secrets: Secrets::default(),
-            sender: Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap(),
+            wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
         };
         let importer = Importer::new(engine(), clock.clone(), network);
         Self {
@@ -134,6 +134,7 @@ impl Rig {
             inputs_digest: "digest".to_owned(),
             server: request.base_url.clone(),
             host: "{}".to_owned(),
+            same_inputs: SameInputs::Allow,
         };
         begin(&self.importer, &self.journal, new).await.unwrap()
     }

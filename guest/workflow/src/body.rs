@@ -1,7 +1,8 @@
 //! The body of a kick-off, from the template of a dialect.
 //!
 //! The template is JSON. In its strings, `${input.type}`, `${input.url}`, `${input.etag}`, `${import.id}`,
-//! `${import.source}` and `${set.NAME}` stand for values. An object in an array that has `"$each": "input"` is
+//! `${import.source}`, `${job.id}` (the same in every kick-off of one job, and in no other) and `${set.NAME}` stand for
+//! values. An object in an array that has `"$each": "input"` is
 //! repeated for each input. That is all: what differs between servers is the template.
 
 use serde_json::{Map, Value};
@@ -24,16 +25,31 @@ const EACH: &str = "$each";
 ///
 /// # Errors
 /// [`BodyError`] names the variable.
-pub fn fill(template: &Value, plan: &Plan, inputs: &[Input]) -> Result<Value, BodyError> {
-    Filler { plan, inputs }.value(template, None)
+pub fn fill(template: &Value, job: &Job<'_>) -> Result<Value, BodyError> {
+    job.value(template, None)
 }
 
-struct Filler<'a> {
-    plan: &'a Plan,
-    inputs: &'a [Input],
+/// Fills one text, which is not of a single input.
+///
+/// # Errors
+/// [`BodyError`] names the variable.
+pub fn fill_text(template: &str, job: &Job<'_>) -> Result<String, BodyError> {
+    job.text(template, None)
 }
 
-impl Filler<'_> {
+/// One job of an import, as a kick-off tells of it.
+pub struct Job<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The inputs of this job.
+    pub inputs: &'a [Input],
+    /// Which job of the import it is.
+    pub index: u32,
+    /// How often a person had it started anew.
+    pub anew: u32,
+}
+
+impl Job<'_> {
     fn value(&self, template: &Value, input: Option<&Input>) -> Result<Value, BodyError> {
         match template {
             Value::String(text) => self.text(text, input).map(Value::String),
@@ -89,12 +105,20 @@ impl Filler<'_> {
             ("input.etag", Some(input)) => Ok(input.etag.clone().unwrap_or_default()),
             ("import.id", _) => Ok(self.plan.id.clone()),
             ("import.source", _) => Ok(self.source()),
+            ("job.id", _) => Ok(self.id()),
             _ => Err(BodyError::UnknownVariable(name.to_owned())),
         }
     }
 
+    /// The caller's key of the job: 34 to 54 characters of `[0-9a-f-]`.
+    fn id(&self) -> String {
+        let id = format!("{}-{}", self.plan.id, self.index);
+        if self.anew == 0 { id } else { format!("{id}-{}", self.anew) }
+    }
+
     /// Where the data comes from, for tracking: the operator's word, else the folder of the first file.
-    fn source(&self) -> String {
+    #[must_use]
+    pub fn source(&self) -> String {
         if let Some(source) = self.plan.settings.get("input-source") {
             return source.clone();
         }

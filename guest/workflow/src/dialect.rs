@@ -235,6 +235,10 @@ pub struct ResultSection {
     pub shape: ResultShape,
     /// Whether a failed job may have stored a part.
     pub failure: FailureMeans,
+    /// The member of the result that says when the job was created, an instant. A server that hands out the same job
+    /// for the same bytes hands out old ones, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
 }
 
 /// The shapes of a result.
@@ -287,6 +291,47 @@ pub struct Recovery {
     pub source: String,
     /// The class.
     pub class: RecoveryClass,
+    /// Of `caller-key`: how a kick-off whose key is known already is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate: Option<Duplicate>,
+    /// Of `list`: where the jobs are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<JobList>,
+}
+
+/// How a server says that it has a job with this key already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Duplicate {
+    /// The HTTP status.
+    pub status: u16,
+    /// A text that the body contains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The status URL of that job, below the base URL; `${job.id}` and the other variables of [`crate::body`] stand
+    /// for values.
+    pub status_url: String,
+}
+
+/// Where a server lists its jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct JobList {
+    /// The path below the base URL.
+    pub path: String,
+    /// `Accept`.
+    pub accept: String,
+    /// The member that holds the array of jobs.
+    pub jobs: String,
+    /// The member of a job that is its status URL.
+    pub status_url: String,
+    /// The member of a job that says when it was created, an instant.
+    pub created: String,
+    /// The member of a job that repeats `${import.source}`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_member: Option<String>,
+    /// How long a new job may be missing from the list, in milliseconds.
+    pub settle_ms: u64,
 }
 
 /// The classes of recovery.
@@ -297,6 +342,8 @@ pub enum RecoveryClass {
     SameBytes,
     /// The body carries a key of ours: send it again.
     CallerKey,
+    /// The server lists its jobs: look there first.
+    List,
     /// A second kick-off is a second job: a person decides.
     Unknowable,
 }

@@ -125,6 +125,17 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// In words; the host knows more, and says it itself.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Denied => "this address is not allowed",
+            Self::Unreachable => "no connection",
+            Self::Tls => "no secure connection",
+            Self::Broken => "the connection broke",
+        }
+    }
+
     /// Provably no byte of the request left.
     #[must_use]
     pub fn nothing_sent(self) -> bool {

@@ -17,6 +17,7 @@ pub mod detect;
 pub mod dialect;
 pub mod error;
 pub mod exchange;
+pub mod instant;
 pub mod json;
 pub mod outcome;
 pub mod pace;

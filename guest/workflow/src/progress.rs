@@ -19,6 +19,11 @@ pub struct Progress {
     pub detection: Detection,
     /// Jobs that ended.
     pub jobs_done: u32,
+    /// When the kick-off of the job in flight could first have been sent, in Unix milliseconds: no older job is ours.
+    pub intent_ms: u64,
+    /// How often a person had the job in flight started anew, knowing that there was one.
+    #[serde(default)]
+    pub anew: u32,
     /// When the kick-off of the job in flight was accepted, in Unix milliseconds.
     pub accepted_ms: Option<u64>,
     /// When the import is given up on, in Unix milliseconds.
@@ -43,6 +48,8 @@ impl Progress {
             chosen: None,
             detection: Detection::default(),
             jobs_done: 0,
+            intent_ms: plan.time_ms,
+            anew: 0,
             accepted_ms: None,
             deadline_at_ms: plan.time_ms.saturating_add(plan.policy.deadline_ms),
             polls: 0,

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::report::Ending;
 use crate::request::{Purpose, Request};
 use crate::state::{
-    Ask, AwaitStatus, CancelJob, Cx, Finished, Paused, ReadCapabilities, Ready, Reply, State, SubmitLost,
+    Ask, AwaitStatus, CancelJob, Cx, Finished, Paused, ReadCapabilities, Ready, Reply, Starter, State, SubmitLost,
 };
 use crate::transition::{Decision, DecisionKind, Event, EventKind, Next, PauseReason, Transition};
 use crate::url::MAX_URL;
@@ -124,6 +124,9 @@ impl Session {
 
     fn submit(mut self, now_ms: u64) -> Result<Turn, Error> {
         let ready = matches!(&self.state, State::Ready(ready) if ready.due().is_none());
+        if matches!(&self.state, State::Ready(ready) if ready.is_clean()) {
+            self.progress.intent_ms = now_ms;
+        }
         let mut events = Vec::new();
         let cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
         let exchange = Ready::kick_off(&cx).filter(|_| ready);
@@ -166,13 +169,13 @@ impl Session {
         match &self.state {
             State::Paused(paused) => {
                 let mut kinds = paused.decisions();
-                if !kinds.contains(&DecisionKind::Cancel) {
-                    kinds.push(DecisionKind::Cancel);
-                }
+                let both = [DecisionKind::Cancel, DecisionKind::ForceCancel];
+                let more = both.into_iter().filter(|kind| !kinds.contains(kind)).collect::<Vec<_>>();
+                kinds.extend(more);
                 kinds
             }
             State::Finished(_) => Vec::new(),
-            _ => vec![DecisionKind::Cancel, DecisionKind::Continue],
+            _ => vec![DecisionKind::Cancel, DecisionKind::ForceCancel, DecisionKind::Continue],
         }
     }
 
@@ -242,6 +245,7 @@ impl Decision {
             Self::Resubmit => DecisionKind::Resubmit,
             Self::Extend(_) => DecisionKind::Extend,
             Self::Cancel => DecisionKind::Cancel,
+            Self::ForceCancel => DecisionKind::ForceCancel,
             Self::GiveUp => DecisionKind::GiveUp,
             Self::Continue => DecisionKind::Continue,
         }
@@ -252,8 +256,13 @@ fn resolved(cx: &mut Cx<'_>, state: State, decision: &Decision) -> State {
     cx.tell(EventKind::Resolved, format!("decided: {}", decision.kind()));
     match (decision, state) {
         (Decision::Adopt(url), _) => AwaitStatus::adopt(cx, url),
-        (Decision::Resubmit, _) => State::Ready(Ready::once_more(cx, 0)),
-        (Decision::Cancel, state) => cancel(cx, state),
+        (Decision::Resubmit, state) => {
+            // There was a job: another one is wanted, which the key of the first would not give.
+            cx.progress.anew = cx.progress.anew.saturating_add(u32::from(state.job().is_some()));
+            State::Ready(Ready::once_more(cx, 0))
+        }
+        (Decision::Cancel, state) => cancel(cx, state, Force::No),
+        (Decision::ForceCancel, state) => cancel(cx, state, Force::Yes),
         (Decision::Extend(ms), State::Paused(paused)) => {
             cx.progress.deadline_at_ms = cx.progress.deadline_at_ms.max(cx.now_ms).saturating_add(*ms);
             paused.into_back()
@@ -275,12 +284,23 @@ fn give_up(cx: &mut Cx<'_>, paused: &Paused) -> State {
     Finished::end(cx, Ending::new(pause.outcome, format!("Given up: {}", pause.message), advice))
 }
 
-fn cancel(cx: &mut Cx<'_>, state: State) -> State {
+/// Whether a job that this import may not have started is cancelled, too.
+#[derive(Clone, Copy, PartialEq)]
+enum Force {
+    No,
+    Yes,
+}
+
+fn cancel(cx: &mut Cx<'_>, state: State, force: Force) -> State {
     let place = match &state {
         State::Paused(paused) => paused.back(),
         other => other,
     };
     match place {
+        State::AwaitStatus(job) if force == Force::No && job.starter() != Starter::Us => {
+            cx.tell(EventKind::Cancel, NOT_STARTED_BY_US);
+            state
+        }
         State::AwaitStatus(job) => match delete(cx, job) {
             Some(cancelling) => cancelling,
             None => state,
@@ -298,6 +318,10 @@ fn cancel(cx: &mut Cx<'_>, state: State) -> State {
         }
     }
 }
+
+const NOT_STARTED_BY_US: &str = "not cancelled: somebody else may have started this job (this server gives the same job \
+                                 to everybody who sends the same, or the job was adopted or found in a list); to cancel it \
+                                 all the same, force it";
 
 /// Ends an import that has no job in flight.
 fn no_more_jobs(cx: &mut Cx<'_>) -> State {

@@ -5,6 +5,7 @@
 mod await_status;
 mod cancel_job;
 mod detecting;
+mod find_job;
 mod finished;
 mod paused;
 mod read_back;
@@ -12,9 +13,10 @@ mod read_errors;
 mod ready;
 mod submit_lost;
 
-pub use await_status::AwaitStatus;
+pub use await_status::{AwaitStatus, Starter};
 pub use cancel_job::CancelJob;
 pub use detecting::{ReadCapabilities, ReadDefinition};
+pub use find_job::FindJob;
 pub use finished::Finished;
 pub use paused::Paused;
 pub use read_back::ReadBackState;
@@ -24,8 +26,10 @@ pub use submit_lost::SubmitLost;
 
 use serde::{Deserialize, Serialize};
 
+use crate::body::Job;
 use crate::dialect::Dialect;
 use crate::exchange::{Answer, Exchange, Failure};
+use crate::pace;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::status::Phase;
@@ -43,6 +47,8 @@ pub enum State {
     Ready(Ready),
     /// A kick-off may have reached the server, and its answer is not known.
     SubmitLost(SubmitLost),
+    /// The server's list of jobs is searched for one of a kick-off whose answer was lost.
+    FindJob(FindJob),
     /// A job was accepted, and its status is asked for.
     AwaitStatus(AwaitStatus),
     /// The error files of a job are read.
@@ -95,6 +101,26 @@ impl Cx<'_> {
         self.dialect().map_or(0, |d| self.plan.batches(d)).saturating_sub(self.progress.jobs_done)
     }
 
+    /// The job that is sent or in flight.
+    #[must_use]
+    pub fn job(&self) -> Option<Job<'_>> {
+        let index = self.progress.jobs_done;
+        let inputs = self.plan.batch(self.dialect()?, index);
+        Some(Job { plan: self.plan, inputs, index, anew: self.progress.anew })
+    }
+
+    /// The wait after so many failures in a row; the answer is that of the last one.
+    #[must_use]
+    pub fn back_off(&self, answer: Option<&Answer>, failures: u32) -> Wake {
+        pace::back_off(answer, failures, self.now_ms, self.progress.deadline_at_ms, pace::seed(&self.plan.id))
+    }
+
+    /// Whether the deadline has passed.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.now_ms >= self.progress.deadline_at_ms
+    }
+
     /// Says what happened.
     pub fn tell(&mut self, kind: EventKind, text: impl Into<String>) {
         self.events.push(Event { at_ms: self.now_ms, kind, text: text.into() });
@@ -113,6 +139,7 @@ impl State {
         match self {
             Self::ReadCapabilities(state) => state.ask(cx),
             Self::ReadDefinition(state) => state.ask(cx),
+            Self::FindJob(state) => state.ask(cx),
             Self::AwaitStatus(state) => state.ask(cx),
             Self::ReadErrors(state) => state.ask(cx),
             Self::ReadBack(state) => state.ask(cx),
@@ -127,6 +154,7 @@ impl State {
         match self {
             Self::ReadCapabilities(state) => state.answered(cx, reply),
             Self::ReadDefinition(state) => state.answered(cx, reply),
+            Self::FindJob(state) => state.answered(cx, reply),
             Self::AwaitStatus(state) => state.answered(cx, reply),
             Self::ReadErrors(state) => state.answered(cx, reply),
             Self::ReadBack(state) => state.answered(cx, reply),
@@ -150,6 +178,7 @@ impl State {
     fn due(&self) -> Option<&Wake> {
         match self {
             Self::ReadCapabilities(state) => state.due(),
+            Self::FindJob(state) => Some(state.due()),
             Self::AwaitStatus(state) => Some(state.due()),
             Self::ReadErrors(state) => state.due(),
             Self::ReadBack(state) => state.due(),
@@ -165,7 +194,7 @@ impl State {
         match self {
             Self::ReadCapabilities(_) | Self::ReadDefinition(_) => Phase::Detecting,
             Self::Ready(_) => Phase::ReadyToSubmit,
-            Self::SubmitLost(_) => Phase::Submitting,
+            Self::SubmitLost(_) | Self::FindJob(_) => Phase::Submitting,
             Self::AwaitStatus(_) => Phase::Running,
             Self::ReadErrors(_) => Phase::ReadingResult,
             Self::ReadBack(_) => Phase::Verifying,
@@ -178,10 +207,16 @@ impl State {
     /// The status URL of the job in flight.
     #[must_use]
     pub fn job_url(&self) -> Option<&str> {
+        self.job().map(AwaitStatus::url)
+    }
+
+    /// The job in flight, wherever it is kept.
+    #[must_use]
+    pub fn job(&self) -> Option<&AwaitStatus> {
         match self {
-            Self::AwaitStatus(state) => Some(state.url()),
-            Self::CancelJob(state) => Some(state.url()),
-            Self::Paused(state) => state.back().job_url(),
+            Self::AwaitStatus(job) => Some(job),
+            Self::CancelJob(state) => Some(state.job()),
+            Self::Paused(state) => state.back().job(),
             _ => None,
         }
     }

@@ -105,6 +105,9 @@ fn sentence(session: &Session) -> String {
         }
         (State::Ready(_), _) => "Ready to submit.".to_owned(),
         (State::SubmitLost(_), _) => "The answer to the kick-off was lost.".to_owned(),
+        (State::FindJob(_), _) => {
+            "The answer to the kick-off was lost; looking for its job in the server's list.".to_owned()
+        }
         (State::AwaitStatus(_), Next::Wait(wake)) if wake.reason == WakeReason::BackOff => {
             "The job was accepted; the last status request failed and is made again.".to_owned()
         }

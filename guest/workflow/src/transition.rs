@@ -87,6 +87,8 @@ pub enum PauseReason {
     JobLost,
     /// The server keeps answering something that makes no sense.
     AnswerNotUnderstood,
+    /// The server handed out a job that is older than this import.
+    NotOurJob,
 }
 
 impl PauseReason {
@@ -99,6 +101,7 @@ impl PauseReason {
             Self::Deadline => Outcome::StillRunning,
             Self::UntrustedStatusUrl | Self::AnswerNotUnderstood => Outcome::AnswerNotUnderstood,
             Self::JobLost => Outcome::JobLost,
+            Self::NotOurJob => Outcome::Refused,
         }
     }
 }
@@ -114,6 +117,8 @@ pub enum Decision {
     Extend(u64),
     /// Ask the server to cancel the job.
     Cancel,
+    /// The same, although this import may not have started it.
+    ForceCancel,
     /// End the import as it is.
     GiveUp,
     /// Go on as before.
@@ -131,6 +136,8 @@ pub enum DecisionKind {
     Extend,
     /// [`Decision::Cancel`].
     Cancel,
+    /// [`Decision::ForceCancel`].
+    ForceCancel,
     /// [`Decision::GiveUp`].
     GiveUp,
     /// [`Decision::Continue`].
@@ -144,6 +151,7 @@ impl std::fmt::Display for DecisionKind {
             Self::Resubmit => "resubmit",
             Self::Extend => "extend",
             Self::Cancel => "cancel",
+            Self::ForceCancel => "force-cancel",
             Self::GiveUp => "give-up",
             Self::Continue => "continue",
         })

@@ -39,7 +39,7 @@ pub enum Command {
     /// All imports
     Jobs,
     /// Ask the server to cancel an import
-    Cancel(Reach),
+    Cancel(Cancel),
     /// Decide what an import that stands still waits for
     Resolve(Resolve),
     /// Why resources were rejected
@@ -163,6 +163,16 @@ pub struct Reach {
     pub access: AccessArgs,
 }
 
+/// `cancel`.
+#[derive(Debug, Args)]
+pub struct Cancel {
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Also a job that somebody else may have started
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// `resolve`.
 #[derive(Debug, Args)]
 pub struct Resolve {
@@ -190,6 +200,9 @@ pub struct Decide {
     /// Ask the server to cancel the job
     #[arg(long)]
     pub cancel: bool,
+    /// The same, also when somebody else may have started it
+    #[arg(long)]
+    pub force_cancel: bool,
     /// End the import as it is
     #[arg(long)]
     pub give_up: bool,

@@ -70,6 +70,7 @@ fn word(reason: PauseReason) -> &'static str {
         PauseReason::Credentials => "credentials",
         PauseReason::Deadline => "deadline",
         PauseReason::JobLost => "job-lost",
+        PauseReason::NotOurJob => "not-our-job",
         PauseReason::SubmitUnknown => "submit-unknown",
         PauseReason::UntrustedStatusUrl => "untrusted-status-url",
     }
@@ -79,6 +80,7 @@ fn word(reason: PauseReason) -> &'static str {
 pub fn next_after(cx: &Context, job: ImportId, pause: &Pause) -> String {
     match pause.reason {
         PauseReason::SubmitUnknown => cx.command_of(DecisionKind::Adopt, job),
+        PauseReason::NotOurJob => cx.command_of(DecisionKind::GiveUp, job),
         PauseReason::Deadline => cx.line(&format!("wait {} --extend 24h", job.short())),
         _ => cx.command("wait", job),
     }
@@ -92,6 +94,7 @@ impl Context {
             DecisionKind::Resubmit => "--resubmit",
             DecisionKind::Extend => "--extend 24h",
             DecisionKind::Cancel => "--cancel",
+            DecisionKind::ForceCancel => "--force-cancel",
             DecisionKind::GiveUp => "--give-up",
             DecisionKind::Continue => "--continue",
         };

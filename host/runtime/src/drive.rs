@@ -1,13 +1,16 @@
 //! The loop: the same for the command line and for any embedder. What is durable before what: `journal`.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::contract::{Decision, Event, Next, Outcome, Pause, Report, Request, Transition};
+use crate::decisions::Decisions;
 use crate::files::Change;
-use crate::importer::{Call, CallError, Importer};
+use crate::importer::{Call, CallError};
 use crate::journal::{
-    ImportId, Journal, JournalError, Lease, NewImport, NextKind, StoredEvent, StoredImport, StoredTransition,
+    ImportId, Journal, JournalError, Lease, NewImport, NextKind, SameInputs, StoredEvent, StoredImport,
+    StoredTransition,
 };
 use crate::net::NetError;
 use crate::stop::Stop;
@@ -114,16 +117,22 @@ pub struct Begin<'a> {
     pub server: String,
     /// What the host needs to go on, as JSON without secrets.
     pub host: String,
+    /// Whether it may stand beside an unfinished import of the same files to the same server.
+    pub same_inputs: SameInputs,
 }
 
 /// Makes a plan and stores it. Sends nothing.
 ///
 /// # Errors
 /// [`DriveError::Call`] when the request cannot be used, [`DriveError::NotSaved`] when the journal cannot be written.
-pub async fn begin(importer: &Importer, journal: &dyn Journal, begin: Begin<'_>) -> Result<ImportId, DriveError> {
-    let started = importer.start(begin.request).await?;
+pub async fn begin(
+    decisions: &impl Decisions,
+    journal: &dyn Journal,
+    begin: Begin<'_>,
+) -> Result<ImportId, DriveError> {
+    let started = decisions.start(begin.request).await?;
     let id = begin.request.id.parse().map_err(|_| refused("id: must be 32 lower-case hex digits"))?;
-    let first = stored(&started.transition, &[], importer.clock().as_ref())?;
+    let first = stored(&started.transition, &[], decisions.clock().as_ref())?;
     let new = NewImport {
         id,
         key: begin.key,
@@ -133,6 +142,7 @@ pub async fn begin(importer: &Importer, journal: &dyn Journal, begin: Begin<'_>)
         plan: started.plan,
         host: begin.host,
         first,
+        same_inputs: begin.same_inputs,
     };
     journal.create(&new).map_err(DriveError::NotSaved)?;
     Ok(id)
@@ -140,16 +150,19 @@ pub async fn begin(importer: &Importer, journal: &dyn Journal, begin: Begin<'_>)
 
 /// Drives an import until it is over, paused, or asked to stop.
 ///
+/// Asked to stop, it leaves at once: a step that is under way is dropped, since it can be repeated. Only a kick-off under
+/// way is given [`LAST_WORDS`] to be answered; after that it is a kick-off whose answer was lost.
+///
 /// # Errors
 /// [`DriveError`]; the import is where its journal says it is, and can be driven again.
-pub async fn drive(
-    importer: &Importer,
+pub async fn drive<D: Decisions>(
+    decisions: &D,
     journal: &dyn Journal,
     lease: &Lease,
     stop: &Stop,
     watch: &mut dyn Watch,
 ) -> Result<End, DriveError> {
-    let mut drive = Drive::open(importer, journal, lease)?;
+    let mut drive = Drive::open(decisions, journal, lease)?;
     loop {
         let next = drive.next()?;
         watch.next(&next);
@@ -157,7 +170,7 @@ pub async fn drive(
             Next::Done(report) => return Ok(End::Done(Box::new(report))),
             Next::Paused(pause) => return Ok(End::Paused(pause)),
             Next::Wait(wake) => {
-                if stop.unless(importer.clock().sleep_until(wake.at_ms)).await {
+                if stop.unless(decisions.clock().sleep_until(wake.at_ms)).await {
                     return Ok(End::Detached);
                 }
                 Call::Step
@@ -173,42 +186,55 @@ pub async fn drive(
         if stop.requested() {
             return Ok(End::Detached);
         }
-        drive.call(call, watch).await?;
+        if let Called::Left = drive.call(call, stop, watch).await? {
+            return Ok(End::Detached);
+        }
     }
 }
+
+/// How long a kick-off may still take to be answered when the drive is asked to stop.
+pub const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// Takes a person's decision. Sends no kick-off. One that may have been sent before a crash is recovered first, so that
 /// nothing is decided as if it had not been.
 ///
 /// # Errors
 /// [`DriveError::Call`] when it cannot be taken now.
-pub async fn resolve(
-    importer: &Importer,
+pub async fn resolve<D: Decisions>(
+    decisions: &D,
     journal: &dyn Journal,
     lease: &Lease,
     decision: &Decision,
     watch: &mut dyn Watch,
 ) -> Result<Next, DriveError> {
-    let mut drive = Drive::open(importer, journal, lease)?;
+    let mut drive = Drive::open(decisions, journal, lease)?;
     if drive.import.intent.is_some() {
-        drive.call(Call::Recover, watch).await?;
+        drive.call(Call::Recover, &Stop::default(), watch).await?;
     }
-    let transition = importer.resolve(&drive.import.plan, &drive.import.latest.checkpoint, decision).await?;
+    let transition = decisions.resolve(&drive.import.plan, &drive.import.latest.checkpoint, decision).await?;
     drive.store(&transition, &[], watch)?;
     Ok(transition.next)
 }
 
-struct Drive<'a> {
-    importer: &'a Importer,
+/// What became of a call.
+enum Called {
+    /// What it decided is stored.
+    Stored,
+    /// It was dropped, because the drive is to stop.
+    Left,
+}
+
+struct Drive<'a, D> {
+    decisions: &'a D,
     journal: &'a dyn Journal,
     lease: &'a Lease,
     import: StoredImport,
 }
 
-impl<'a> Drive<'a> {
-    fn open(importer: &'a Importer, journal: &'a dyn Journal, lease: &'a Lease) -> Result<Self, DriveError> {
+impl<'a, D: Decisions> Drive<'a, D> {
+    fn open(decisions: &'a D, journal: &'a dyn Journal, lease: &'a Lease) -> Result<Self, DriveError> {
         let import = journal.load(&lease.import()).map_err(DriveError::Journal)?;
-        Ok(Self { importer, journal, lease, import })
+        Ok(Self { decisions, journal, lease, import })
     }
 
     fn next(&self) -> Result<Next, DriveError> {
@@ -216,14 +242,17 @@ impl<'a> Drive<'a> {
     }
 
     /// The intent is durable before a submit, and a submit that had its intent is never called again.
-    async fn call(&mut self, call: Call, watch: &mut dyn Watch) -> Result<(), DriveError> {
+    async fn call(&mut self, call: Call, stop: &Stop, watch: &mut dyn Watch) -> Result<Called, DriveError> {
         if call == Call::Submit {
-            let now_ms = self.importer.clock().now_ms();
+            let now_ms = self.decisions.clock().now_ms();
             let intent = self.journal.intend(self.lease, self.import.generation, now_ms);
             self.import.intent = Some(intent.map_err(DriveError::NotSaved)?);
         }
-        let moved = self.importer.call(call, &self.import.plan, &self.import.latest.checkpoint).await?;
-        self.store(&moved.transition, &moved.failures, watch)
+        let grace = if call == Call::Submit { LAST_WORDS } else { Duration::ZERO };
+        let calling = self.decisions.call(call, &self.import.plan, &self.import.latest.checkpoint);
+        let Some(moved) = stop.within(grace, calling).await else { return Ok(Called::Left) };
+        let moved = moved?;
+        self.store(&moved.transition, &moved.failures, watch).map(|()| Called::Stored)
     }
 
     fn store(
@@ -234,7 +263,7 @@ impl<'a> Drive<'a> {
     ) -> Result<(), DriveError> {
         failures.iter().for_each(|failure| watch.failed(failure));
         transition.events.iter().for_each(|event| watch.happened(event));
-        let latest = stored(transition, failures, self.importer.clock().as_ref())?;
+        let latest = stored(transition, failures, self.decisions.clock().as_ref())?;
         if unchanged(&self.import.latest, &latest) {
             return Ok(());
         }

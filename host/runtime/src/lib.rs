@@ -9,6 +9,7 @@
 mod check;
 mod clock;
 pub mod contract;
+mod decisions;
 mod dialect_file;
 mod drive;
 mod engine;
@@ -25,8 +26,9 @@ mod store;
 
 pub use check::{CheckError, Checked, ToCheck, check};
 pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock};
+pub use decisions::Decisions;
 pub use dialect_file::{DialectFile, DialectFileError, read_dialect};
-pub use drive::{Begin, ChangedInput, DriveError, End, Watch, begin, drive, resolve, stored_next};
+pub use drive::{Begin, ChangedInput, DriveError, End, LAST_WORDS, Watch, begin, drive, resolve, stored_next};
 pub use engine::{Engine, EngineError, IMPORTER_WASM, RECORDS_WASM};
 pub use importer::{Call, CallError, Importer, Moved, dialects, inspect};
 pub use outgoing::Network;

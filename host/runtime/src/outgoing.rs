@@ -1,21 +1,21 @@
 //! The guest's way out: what it asks for is checked, given its secrets, sent by our own sender, and stripped of secrets
 //! on the way back.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Body;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::net::{AllowList, NetError, NetErrorKind, Origin, Phase, Sender, TimedBody, request_url};
+use crate::net::{AllowList, Carried, NetError, NetErrorKind, Origin, Phase, Wire, request_url};
 use crate::secrets::Secrets;
 
 /// The longest kick-off.
 const MAX_REQUEST: usize = 4 << 20;
-/// What is kept of an answer: what the guest keeps of any document, and one byte more so that it sees the cut.
-const MAX_ANSWER: usize = (16 << 20) + 1;
 
 /// What an import may reach, and with which secrets.
 #[derive(Clone, Debug)]
@@ -24,8 +24,30 @@ pub struct Network {
     pub allow: AllowList,
     /// Secrets and credentials, each for its origins.
     pub secrets: Secrets,
-    /// How it is sent.
-    pub sender: Sender,
+    /// How it is sent: a [`Sender`](crate::net::Sender), or a simulated network.
+    pub wire: Arc<dyn Wire>,
+}
+
+impl Network {
+    /// Check, fill in, send, read, hide: in this order.
+    ///
+    /// # Errors
+    /// [`NetError`]; it says whether the server may have seen the request.
+    pub async fn exchange(&self, request: Request<Bytes>) -> Result<Carried, NetError> {
+        let url = request_url(request.uri())?;
+        let origin = Origin::of(&url)?;
+        let permission = self.allow.check(&url)?;
+        let (mut parts, body) = request.into_parts();
+        let mut body = body.to_vec();
+        self.secrets
+            .outgoing(&mut parts, Some(&mut body), &origin)
+            .map_err(|missing| NetError::new(Phase::Policy, NetErrorKind::RequestBody, &url, missing.to_string()))?;
+        let carried = self.wire.carry(Request::from_parts(parts, body.into()), permission).await?;
+        let (mut head, mut body) = (carried.head, carried.body.to_vec());
+        self.secrets.hide_headers(&mut head.headers);
+        self.secrets.hide(&mut body);
+        Ok(Carried { head, body: body.into(), ..carried })
+    }
 }
 
 /// The way out during one call.
@@ -41,6 +63,10 @@ pub(crate) struct Failures(Arc<Mutex<Vec<NetError>>>);
 impl Failures {
     fn add(&self, error: &NetError) {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(error.clone());
+    }
+
+    fn extend(&self, error: Option<&NetError>) {
+        error.into_iter().for_each(|error| self.add(error));
     }
 
     pub(crate) fn take(&self) -> Vec<NetError> {
@@ -75,34 +101,25 @@ impl WasiHttpHooks for Outgoing {
         };
         let failures = self.failures.clone();
         Box::new(async move {
-            let response = exchange(&network, request).await.map_err(|error| {
+            let carried = through(&network, request).await.map_err(|error| {
                 failures.add(&error);
                 code(&error)
             })?;
+            failures.extend(carried.broken.as_ref());
+            let broken = carried.broken.as_ref().map(code);
+            let body = Arrived { bytes: Some(carried.body), broken };
             let done: Io = Box::new(async { Ok(()) });
-            Ok((response.map(|bytes| Full::new(bytes).map_err(|never| match never {}).boxed_unsync()), done))
+            Ok((Response::from_parts(carried.head, body.boxed_unsync()), done))
         })
     }
 }
 
-/// Check, fill in, send, read, hide: in this order.
-async fn exchange(network: &Network, request: Request<WasiBody>) -> Result<Response<Bytes>, NetError> {
-    let url = request_url(request.uri())?;
-    let origin = Origin::of(&url)?;
-    let permission = network.allow.check(&url)?;
-    let refuse = |kind, text: String| NetError::new(Phase::Policy, kind, &url, text);
-    let (mut parts, body) = request.into_parts();
-    let mut body = read_request(body).await.map_err(|text| refuse(NetErrorKind::RequestBody, text))?;
-    network
-        .secrets
-        .outgoing(&mut parts, Some(&mut body), &origin)
-        .map_err(|missing| refuse(NetErrorKind::RequestBody, missing.to_string()))?;
-    let response = network.sender.send(Request::from_parts(parts, Full::new(Bytes::from(body))), permission).await?;
-    let (mut parts, body) = response.into_parts();
-    let mut bytes = read_answer(body).await?;
-    network.secrets.hide_headers(&mut parts.headers);
-    network.secrets.hide(&mut bytes);
-    Ok(Response::from_parts(parts, Bytes::from(bytes)))
+async fn through(network: &Network, request: Request<WasiBody>) -> Result<Carried, NetError> {
+    let (parts, body) = request.into_parts();
+    let url = request_url(&parts.uri)?;
+    let body =
+        read_request(body).await.map_err(|text| NetError::new(Phase::Policy, NetErrorKind::RequestBody, &url, text))?;
+    network.exchange(Request::from_parts(parts, body.into())).await
 }
 
 async fn read_request(mut body: WasiBody) -> Result<Vec<u8>, String> {
@@ -117,19 +134,20 @@ async fn read_request(mut body: WasiBody) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What is beyond the limit is not read: the guest sees an answer that is longer than it keeps.
-async fn read_answer(mut body: TimedBody) -> Result<Vec<u8>, NetError> {
-    let hint = usize::try_from(body.size_hint().lower()).unwrap_or(MAX_ANSWER);
-    let mut bytes = Vec::with_capacity(hint.min(MAX_ANSWER));
-    while let Some(frame) = body.frame().await {
-        let frame = frame?;
-        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-        if bytes.len() >= MAX_ANSWER {
-            bytes.truncate(MAX_ANSWER);
-            break;
-        }
+/// The body of an answer as far as it came: the status and the headers of a kick-off say all, also when it broke off.
+struct Arrived {
+    bytes: Option<Bytes>,
+    broken: Option<Error>,
+}
+
+impl Body for Arrived {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let bytes = self.bytes.take().filter(|bytes| !bytes.is_empty());
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))).or_else(|| self.broken.take().map(Err)))
     }
-    Ok(bytes)
 }
 
 /// The guest sees codes: provably nothing sent, or not.

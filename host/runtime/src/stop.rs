@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -36,6 +37,23 @@ impl Stop {
             biased;
             _ = receiver.wait_for(|asked| *asked) => true,
             () = wait => self.requested(),
+        }
+    }
+
+    /// Does something to its end, unless somebody asks, or asked: then it is dropped after `grace`, and answers none.
+    pub async fn within<T>(&self, grace: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut receiver = self.sender.subscribe();
+        let over = async {
+            // The sender is ours, so the channel stays open.
+            let _asked = receiver.wait_for(|asked| *asked).await;
+            if !grace.is_zero() {
+                tokio::time::sleep(grace).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = over => None,
         }
     }
 }

@@ -95,6 +95,7 @@ fn pause(pause: Pause) -> types::Pause {
         PauseReason::UntrustedStatusUrl => types::PauseReason::UntrustedStatusUrl,
         PauseReason::JobLost => types::PauseReason::JobLost,
         PauseReason::AnswerNotUnderstood => types::PauseReason::AnswerNotUnderstood,
+        PauseReason::NotOurJob => types::PauseReason::NotOurJob,
     };
     let decisions = pause.decisions.into_iter().map(decision_kind).collect();
     types::Pause { reason, message: pause.message, decisions, outcome: outcome(pause.outcome) }
@@ -106,6 +107,7 @@ fn decision_kind(kind: DecisionKind) -> types::DecisionKind {
         DecisionKind::Resubmit => types::DecisionKind::Resubmit,
         DecisionKind::Extend => types::DecisionKind::Extend,
         DecisionKind::Cancel => types::DecisionKind::Cancel,
+        DecisionKind::ForceCancel => types::DecisionKind::ForceCancel,
         DecisionKind::GiveUp => types::DecisionKind::GiveUp,
         DecisionKind::Continue => types::DecisionKind::Continue,
     }

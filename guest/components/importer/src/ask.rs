@@ -31,6 +31,7 @@ pub fn decision(decision: wit::Decision) -> Decision {
         wit::Decision::Resubmit => Decision::Resubmit,
         wit::Decision::Extend(ms) => Decision::Extend(ms),
         wit::Decision::Cancel => Decision::Cancel,
+        wit::Decision::ForceCancel => Decision::ForceCancel,
         wit::Decision::GiveUp => Decision::GiveUp,
         wit::Decision::Continue => Decision::Continue,
     }

@@ -120,7 +120,7 @@ fn piece(stream: &InputStream) -> Result<Option<Vec<u8>>, ()> {
 }
 
 fn failure(kind: FailureKind) -> Failure {
-    Failure { kind, text: text(kind) }
+    Failure { kind, text: kind.words().to_owned() }
 }
 
 fn kind(code: &ErrorCode) -> FailureKind {
@@ -139,15 +139,4 @@ fn kind(code: &ErrorCode) -> FailureKind {
         | ErrorCode::ConnectionLimitReached => FailureKind::Unreachable,
         _ => FailureKind::Broken,
     }
-}
-
-/// The kind in words. The host knows more, and says it itself.
-fn text(kind: FailureKind) -> String {
-    match kind {
-        FailureKind::Denied => "this address is not allowed",
-        FailureKind::Unreachable => "no connection",
-        FailureKind::Tls => "no secure connection",
-        FailureKind::Broken => "the connection broke",
-    }
-    .to_owned()
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadErrors, Ready, Reply, State, SubmitLost};
-use crate::dialect::{FailureMeans, JobState};
+use crate::dialect::{FailureMeans, JobState, RecoveryClass};
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
+use crate::instant;
 use crate::outcome::Outcome;
 use crate::pace;
 use crate::plan::Plan;
@@ -35,12 +36,30 @@ pub struct AwaitStatus {
     senseless: u32,
     /// What the last answers said, which more of them must confirm.
     doubt: Option<Doubt>,
+    #[serde(default)]
+    starter: Starter,
+}
+
+/// Who started a job. One that we did not start is nobody's to cancel but theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Starter {
+    /// A kick-off of this import.
+    #[default]
+    Us,
+    /// Perhaps somebody else: the server hands out the same job for the same bytes, or it was found in a list.
+    Perhaps,
+    /// A person says that this is the job.
+    Adopted,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Doubt {
     means: JobState,
     seen: u32,
+    /// What was said before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<JobState>,
 }
 
 impl AwaitStatus {
@@ -66,16 +85,37 @@ impl AwaitStatus {
         let first = pace::poll(answer, 0, cx.now_ms, cx.plan.policy.poll_max_ms);
         // In full: whoever must adopt the job later, because nothing could be stored, has only this line.
         cx.tell(EventKind::Accepted, format!("the server accepted the kick-off; its status is at {reference}"));
-        Self::at(cx, reference, first)
+        let same_bytes = cx.dialect().is_some_and(|d| d.recovery.class == RecoveryClass::SameBytes);
+        Self::at(cx, reference, first, if same_bytes { Starter::Perhaps } else { Starter::Us })
+    }
+
+    /// The server knows our key: an earlier kick-off was accepted, and this is the status URL of its job.
+    pub fn known_already(cx: &mut Cx<'_>, reference: &str) -> State {
+        cx.progress.accepted_ms = Some(cx.now_ms);
+        let text = format!("the server has accepted this kick-off before; the status of its job is at {reference}");
+        cx.tell(EventKind::Accepted, text);
+        Self::soon_at(cx, reference, Starter::Us)
+    }
+
+    /// The job was found in the server's list.
+    pub fn found(cx: &mut Cx<'_>, reference: &str) -> State {
+        cx.progress.accepted_ms = Some(cx.now_ms);
+        let text = format!("the server lists one job since the kick-off; its status is at {reference}");
+        cx.tell(EventKind::Accepted, text);
+        Self::soon_at(cx, reference, Starter::Perhaps)
     }
 
     /// A person says where the job is.
     pub fn adopt(cx: &mut Cx<'_>, url: &str) -> State {
-        let soon = pace::soon(cx.now_ms);
-        Self::at(cx, url, soon)
+        Self::soon_at(cx, url, Starter::Adopted)
     }
 
-    fn at(cx: &mut Cx<'_>, reference: &str, due: Wake) -> State {
+    fn soon_at(cx: &mut Cx<'_>, reference: &str, starter: Starter) -> State {
+        let soon = pace::soon(cx.now_ms);
+        Self::at(cx, reference, soon, starter)
+    }
+
+    fn at(cx: &mut Cx<'_>, reference: &str, due: Wake, starter: Starter) -> State {
         // What the job before this one said of its progress is over.
         (cx.progress.words, cx.progress.percent) = (None, None);
         let url = match cx.plan.base().place(reference) {
@@ -90,7 +130,7 @@ impl AwaitStatus {
                 url
             }
         };
-        let job = Self { url, due, running: 0, failures: 0, senseless: 0, doubt: None };
+        let job = Self { url, due, running: 0, failures: 0, senseless: 0, doubt: None, starter };
         job.waits(cx)
     }
 
@@ -98,6 +138,12 @@ impl AwaitStatus {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Who started it.
+    #[must_use]
+    pub fn starter(&self) -> Starter {
+        self.starter
     }
 
     /// When it is asked next.
@@ -175,7 +221,7 @@ impl AwaitStatus {
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
         cx.tell(EventKind::RequestFailed, text);
         let failures = self.failures.saturating_add(1);
-        let due = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        let due = cx.back_off(answer, failures);
         Self { due, failures, ..self }.unless_late(cx)
     }
 
@@ -196,7 +242,7 @@ impl AwaitStatus {
 
     /// The last poll is made at the deadline, not before it.
     fn unless_late(self, cx: &mut Cx<'_>) -> State {
-        if cx.now_ms < cx.progress.deadline_at_ms {
+        if !cx.is_late() {
             return self.waits(cx);
         }
         let back = State::AwaitStatus(self.soon(cx.now_ms));
@@ -213,13 +259,15 @@ impl AwaitStatus {
     }
 
     fn terminal(self, cx: &mut Cx<'_>, answer: &Answer, means: JobState, confirm: u32) -> State {
-        let seen = self.doubt.as_ref().filter(|d| d.means == means).map_or(0, |d| d.seen).saturating_add(1);
+        let same = self.doubt.as_ref().filter(|d| d.means == means);
+        let seen = same.map_or(0, |d| d.seen).saturating_add(1);
+        let before = same.map_or_else(|| self.doubt.as_ref().map(|d| d.means), |d| d.before);
         if seen <= confirm {
             cx.tell(EventKind::RequestFailed, format!("status {}: asked again to be sure", answer.status));
-            let due = pace::back_off(None, seen, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+            let due = cx.back_off(None, seen);
             return State::AwaitStatus(Self {
                 due,
-                doubt: Some(Doubt { means, seen }),
+                doubt: Some(Doubt { means, seen, before }),
                 failures: 0,
                 senseless: 0,
                 ..self
@@ -231,11 +279,37 @@ impl AwaitStatus {
             JobState::Failed => failed(cx, answer),
             JobState::Cancelled => cancelled(cx),
             JobState::Unknown => {
+                let text = match before {
+                    Some(JobState::Ended | JobState::Failed) => {
+                        "The server said that the job is over, and forgot it before that could be confirmed: its result is \
+                         lost."
+                    }
+                    _ => "The server does not know the job any more, and it was not seen to end.",
+                };
                 let back = State::AwaitStatus(self.soon(cx.now_ms));
-                let text = "The server does not know the job any more, and it was not seen to end.";
                 Paused::stop(cx, PauseReason::JobLost, text, back)
             }
         }
+    }
+
+    /// The end of a job that was there before this import is not the end of this import.
+    fn is_older(&self, cx: &Cx<'_>, answer: &Answer) -> bool {
+        let Some(member) = cx.dialect().and_then(|d| d.result.created.as_ref()) else { return false };
+        if self.starter == Starter::Adopted {
+            return false;
+        }
+        let created = answer.json().and_then(|body| instant::parse(body[member.as_str()].as_str()?));
+        created.is_none_or(|at| at < instant::on_server_clock(cx.progress.intent_ms, answer, cx.now_ms))
+    }
+
+    fn not_ours(self, cx: &mut Cx<'_>) -> State {
+        let text = format!(
+            "The server answered the kick-off with a job that is older than this import, or does not say how old it is \
+             ({}): nothing was imported for this one. If that job is as good, adopt it; to have the files imported once \
+             more, give up and change what is sent, for example with --set input-source=TEXT.",
+            redact(&self.url)
+        );
+        Paused::stop(cx, PauseReason::NotOurJob, text, State::AwaitStatus(self.soon(cx.now_ms)))
     }
 
     fn ended(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
@@ -244,6 +318,9 @@ impl AwaitStatus {
         let Some(offered) = result::read(dialect.result.shape, answer, cx.plan, &mut tally) else {
             return self.senseless(cx, answer);
         };
+        if self.is_older(cx, answer) {
+            return self.not_ours(cx);
+        }
         cx.tell(EventKind::StatusComplete, "the server says that the job ended");
         cx.progress.tally = tally;
         cx.progress.percent = Some(100.0);
@@ -263,7 +340,8 @@ fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
 pub(super) fn job_over(cx: &mut Cx<'_>) -> State {
     cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);
     if cx.dialect().is_some_and(|d| cx.progress.jobs_done < cx.plan.batches(d)) {
-        return State::Ready(Ready::default());
+        cx.progress.anew = 0;
+        return Ready::fresh(cx);
     }
     let ending = all_over(cx);
     ReadBackState::enter(cx, ending)

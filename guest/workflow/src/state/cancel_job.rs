@@ -40,10 +40,10 @@ impl CancelJob {
         Self { job, stage: Stage::Delete, tries: 0, due: None }
     }
 
-    /// The status URL.
+    /// The job that is cancelled.
     #[must_use]
-    pub fn url(&self) -> &str {
-        self.job.url()
+    pub fn job(&self) -> &AwaitStatus {
+        &self.job
     }
 
     /// When it goes on.
@@ -122,7 +122,7 @@ impl CancelJob {
         if tries >= most {
             return self.back(cx, &format!("gave up cancelling: {text}"));
         }
-        let wake = pace::back_off(None, tries, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        let wake = cx.back_off(None, tries);
         State::CancelJob(Self { tries, due: Some(wake), ..self })
     }
 

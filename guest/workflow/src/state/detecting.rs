@@ -8,7 +8,6 @@ use crate::detect::{Capabilities, consult_definition};
 use crate::dialect::Confidence;
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
 use crate::outcome::Outcome;
-use crate::pace;
 use crate::report::Ending;
 use crate::request::Purpose;
 use crate::transition::{EventKind, PauseReason, Wake};
@@ -75,7 +74,7 @@ impl ReadCapabilities {
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
         let failures = self.failures + 1;
         cx.tell(EventKind::RequestFailed, text);
-        let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        let wake = cx.back_off(answer, failures);
         State::ReadCapabilities(Self { failures, due: Some(wake) })
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, State};
+use super::{AwaitStatus, Cx, Starter, State};
 use crate::dialect::CancelShape;
 use crate::text::clip;
 use crate::transition::{DecisionKind, EventKind, Pause, PauseReason};
@@ -16,8 +16,29 @@ const WORDS: usize = 1200;
 pub struct Paused {
     reason: PauseReason,
     message: String,
-    can_cancel: bool,
+    /// How the job in flight could be cancelled.
+    cancel: CanCancel,
     back: Box<State>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CanCancel {
+    No,
+    Yes,
+    /// This import may not have started it.
+    Forced,
+}
+
+impl CanCancel {
+    fn of(cx: &Cx<'_>, back: &State) -> Self {
+        let deletes = cx.dialect().is_some_and(|d| d.cancel.shape == CancelShape::Delete);
+        match back.job().filter(|_| deletes).map(AwaitStatus::starter) {
+            None => Self::No,
+            Some(Starter::Us) => Self::Yes,
+            Some(Starter::Perhaps | Starter::Adopted) => Self::Forced,
+        }
+    }
 }
 
 impl Paused {
@@ -25,9 +46,8 @@ impl Paused {
     pub fn stop(cx: &mut Cx<'_>, reason: PauseReason, message: impl AsRef<str>, back: State) -> State {
         let message = clip(message.as_ref(), WORDS);
         cx.tell(EventKind::Paused, message.clone());
-        let deletes = cx.dialect().is_some_and(|d| d.cancel.shape == CancelShape::Delete);
-        let can_cancel = deletes && back.job_url().is_some();
-        State::Paused(Self { reason, message, can_cancel, back: Box::new(back) })
+        let cancel = CanCancel::of(cx, &back);
+        State::Paused(Self { reason, message, cancel, back: Box::new(back) })
     }
 
     /// Why.
@@ -68,10 +88,13 @@ impl Paused {
             PauseReason::JobLost => vec![DecisionKind::Continue, DecisionKind::Adopt, DecisionKind::Resubmit],
             PauseReason::UntrustedStatusUrl => vec![DecisionKind::Continue, DecisionKind::Adopt],
             PauseReason::Credentials | PauseReason::AnswerNotUnderstood => vec![DecisionKind::Continue],
+            PauseReason::NotOurJob => vec![DecisionKind::Adopt],
         };
-        if self.can_cancel {
-            kinds.push(DecisionKind::Cancel);
-        }
+        kinds.extend(match self.cancel {
+            CanCancel::No => None,
+            CanCancel::Yes => Some(DecisionKind::Cancel),
+            CanCancel::Forced => Some(DecisionKind::ForceCancel),
+        });
         kinds.push(DecisionKind::GiveUp);
         kinds
     }

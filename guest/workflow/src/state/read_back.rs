@@ -128,7 +128,7 @@ impl ReadBackState {
         if failures >= ATTEMPTS {
             return self.stop(cx, why);
         }
-        let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        let wake = cx.back_off(answer, failures);
         State::ReadBack(Self { failures, due: Some(wake), ..self })
     }
 

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::await_status::job_over;
 use super::{Ask, Cx, Reply, State};
 use crate::exchange::{Answer, Exchange, FailureKind};
-use crate::pace;
 use crate::progress::CLASSES;
 use crate::transition::{EventKind, Wake};
 
@@ -110,7 +109,7 @@ impl ReadErrors {
         if failures >= ATTEMPTS {
             return self.next_file(cx, "cannot be read: the server does not answer");
         }
-        let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        let wake = cx.back_off(answer, failures);
         State::ReadErrors(Self { failures, due: Some(wake), ..self })
     }
 

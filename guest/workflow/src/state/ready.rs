@@ -7,7 +7,6 @@ use crate::body::{self, BodyError};
 use crate::dialect::Dialect;
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_STATUS, Method};
 use crate::outcome::Outcome;
-use crate::pace;
 use crate::progress::CLASSES;
 use crate::report::Ending;
 use crate::request::Purpose;
@@ -43,8 +42,14 @@ impl Ready {
     /// To be sent again, after as many answers were lost in a row.
     #[must_use]
     pub fn once_more(cx: &Cx<'_>, lost: u32) -> Self {
-        let wake = |n| pace::back_off(None, n, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
-        Self { failures: lost, due: (lost > 0).then(|| wake(lost)), earlier: Earlier::Unknown }
+        Self { failures: lost, due: (lost > 0).then(|| cx.back_off(None, lost)), earlier: Earlier::Unknown }
+    }
+
+    /// To be sent for the first time: no job that is older than now is ours.
+    #[must_use]
+    pub fn fresh(cx: &mut Cx<'_>) -> State {
+        cx.progress.intent_ms = cx.now_ms;
+        State::Ready(Self::default())
     }
 
     /// No job can have come of a kick-off that was sent before.
@@ -58,10 +63,10 @@ impl Ready {
         if cx.plan.purpose == Purpose::Verify {
             return ReadBackState::enter(cx, Ending::new(Outcome::Succeeded, "Read back.", ""));
         }
-        let Some(dialect) = cx.dialect().cloned() else { return State::Ready(Self::default()) };
+        let Some(dialect) = cx.dialect().cloned() else { return Self::fresh(cx) };
         match Self::problem(cx, &dialect) {
             Some(ending) => Finished::end(cx, ending),
-            None => State::Ready(Self::default()),
+            None => Self::fresh(cx),
         }
     }
 
@@ -72,7 +77,7 @@ impl Ready {
             let advice = format!("Put the files where it can fetch them: {}.", allowed.join(", "));
             return Some(Ending::new(Outcome::InputInvalid, what, advice));
         }
-        match body::fill(&dialect.kick_off.body, cx.plan, cx.plan.batch(dialect, 0)) {
+        match body::fill(&dialect.kick_off.body, &cx.job()?) {
             Ok(_) => None,
             Err(BodyError::MissingSetting(name)) => {
                 let what = format!("The dialect {} needs a value for {name}.", dialect.name);
@@ -103,8 +108,7 @@ impl Ready {
     pub fn kick_off(cx: &Cx<'_>) -> Option<Exchange> {
         let dialect = cx.dialect()?;
         let kick_off = &dialect.kick_off;
-        let inputs = cx.plan.batch(dialect, cx.progress.jobs_done);
-        let body = serde_json::to_string(&body::fill(&kick_off.body, cx.plan, inputs).ok()?).ok()?;
+        let body = serde_json::to_string(&body::fill(&kick_off.body, &cx.job()?).ok()?).ok()?;
         let mut headers = vec![("content-type", kick_off.content_type.clone()), ("accept", kick_off.accept.clone())];
         headers.extend(kick_off.prefer.clone().map(|prefer| ("prefer", prefer)));
         let url = cx.plan.base().join(&kick_off.path);
@@ -123,7 +127,7 @@ impl Ready {
     fn not_sent(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
         let go_on = match self.earlier {
             Earlier::NotAccepted => self.failures.saturating_add(1) < ATTEMPTS,
-            Earlier::Unknown => cx.now_ms < cx.progress.deadline_at_ms,
+            Earlier::Unknown => !cx.is_late(),
         };
         if failure.kind != FailureKind::Unreachable || !go_on {
             return self.over(cx, Finished::unreachable(failure));
@@ -134,15 +138,18 @@ impl Ready {
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
         let failures = self.failures.saturating_add(1);
         cx.tell(EventKind::NotAccepted, text);
-        let wake = pace::back_off(answer, failures, cx.now_ms, cx.progress.deadline_at_ms, pace::seed(&cx.plan.id));
+        let wake = cx.back_off(answer, failures);
         State::Ready(Self { failures, due: Some(wake), ..self })
     }
 
     fn accepted_or_not(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        if let Some(url) = known_already(cx, answer) {
+            return AwaitStatus::known_already(cx, &url);
+        }
         let accepted = cx.dialect().is_some_and(|d| d.kick_off.accepted.contains(&answer.status));
         match answer.status {
             _ if accepted => AwaitStatus::accepted(cx, answer),
-            429 | 503 if cx.now_ms < cx.progress.deadline_at_ms => {
+            429 | 503 if !cx.is_late() => {
                 self.again(cx, Some(answer), &format!("the server is busy: it answered {}", answer.status))
             }
             429 | 503 => {
@@ -191,6 +198,14 @@ impl Ready {
                       not doubled.";
         ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
     }
+}
+
+/// The server says that it has the job with our key already: an earlier kick-off of ours was accepted.
+fn known_already(cx: &Cx<'_>, answer: &Answer) -> Option<String> {
+    let rule = cx.dialect()?.recovery.duplicate.as_ref()?;
+    let said = |text: &String| String::from_utf8_lossy(&answer.body).contains(text.as_str());
+    let fits = rule.status == answer.status && rule.text.as_ref().is_none_or(said);
+    if fits { body::fill_text(&rule.status_url, &cx.job()?).ok() } else { None }
 }
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {

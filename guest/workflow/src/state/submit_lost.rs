@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, Paused, Ready, State};
+use super::{Cx, FindJob, Paused, Ready, State};
 use crate::dialect::RecoveryClass;
 use crate::transition::{EventKind, PauseReason};
 
@@ -25,7 +25,7 @@ impl SubmitLost {
     pub fn recover(self, cx: &mut Cx<'_>) -> State {
         let class = cx.dialect().map_or(RecoveryClass::Unknowable, |d| d.recovery.class);
         match class {
-            RecoveryClass::SameBytes | RecoveryClass::CallerKey if cx.now_ms < cx.progress.deadline_at_ms => {
+            RecoveryClass::SameBytes | RecoveryClass::CallerKey if !cx.is_late() => {
                 State::Ready(Ready::once_more(cx, self.times))
             }
             RecoveryClass::SameBytes | RecoveryClass::CallerKey => Self::ask_a_person(
@@ -33,6 +33,7 @@ impl SubmitLost {
                 "The kick-off was sent or may have been sent, and until the deadline the server did not say whether it \
                  accepted it. On this server a second one is no second job: resubmit, or adopt the job's status URL.",
             ),
+            RecoveryClass::List => FindJob::enter(cx, self.times),
             RecoveryClass::Unknowable => Self::ask_a_person(
                 cx,
                 "The kick-off was sent or may have been sent, and nobody knows whether the server accepted it; on this \

@@ -8,18 +8,19 @@ use fhir_import::{End, Stop, Watch};
 
 use super::report::stored_next;
 use crate::access::access;
-use crate::args::Reach;
+use crate::args::Cancel;
 use crate::context::Context;
 use crate::drive::paused;
 use crate::exit::Failure;
 use crate::render::{self, Screen};
 
-pub async fn cancel(cx: &Context, args: Reach) -> Result<Outcome, Failure> {
-    ask(cx, &args.job, &access(args.access)?).await
+pub async fn cancel(cx: &Context, args: Cancel) -> Result<Outcome, Failure> {
+    let decision = if args.force { Decision::ForceCancel } else { Decision::Cancel };
+    ask(cx, &args.reach.job, &decision, &access(args.reach.access)?).await
 }
 
 /// Asks the server to cancel an import.
-pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Failure> {
+pub async fn ask(cx: &Context, job: &str, decision: &Decision, access: &Access) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
     let id = cx.find(setup.journal.as_ref(), job)?;
     if let Next::Done(_) = stored_next(setup.journal.as_ref(), id)? {
@@ -30,7 +31,7 @@ pub async fn ask(cx: &Context, job: &str, access: &Access) -> Result<Outcome, Fa
     let stop = Stop::default();
     let screen = Screen::new(&cx.talk, &setup, id);
     let mut watch = WhileCancelling { screen, setup: setup.clone(), job: id, stop: stop.clone(), said: None };
-    let next = run.resolve(&Decision::Cancel, &mut watch).await?;
+    let next = run.resolve(decision, &mut watch).await?;
     let tried = matches!(next, Next::Done(_)) || is_cancelling(&setup, id).await;
     let end = if tried { run.drive(&stop, &mut watch).await? } else { End::Detached };
     cx.talk.finish();

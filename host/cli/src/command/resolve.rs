@@ -15,8 +15,8 @@ use crate::render::{self, Screen};
 pub async fn resolve(cx: &Context, args: Resolve) -> Result<Outcome, Failure> {
     let mut access = access(args.access)?;
     let decision = decision(&args.decision, &mut access)?;
-    if decision == Decision::Cancel {
-        return super::cancel::ask(cx, &args.job, &access).await;
+    if matches!(decision, Decision::Cancel | Decision::ForceCancel) {
+        return super::cancel::ask(cx, &args.job, &decision, &access).await;
     }
     let setup = cx.setup()?;
     let id = cx.find(setup.journal.as_ref(), &args.job)?;
@@ -50,6 +50,7 @@ fn decision(decide: &Decide, access: &mut Access) -> Result<Decision, Failure> {
     Ok(match decide {
         Decide { resubmit: true, .. } => Decision::Resubmit,
         Decide { cancel: true, .. } => Decision::Cancel,
+        Decide { force_cancel: true, .. } => Decision::ForceCancel,
         Decide { give_up: true, .. } => Decision::GiveUp,
         _ => Decision::Continue,
     })

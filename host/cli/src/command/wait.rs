@@ -45,7 +45,7 @@ pub async fn go_on(cx: &Context, setup: &Setup, run: &Run, longer: Option<Durati
 /// What typing `wait` once more decides; none when a person must say more.
 fn on_waiting(pause: &Pause, longer: Option<Duration>) -> Option<Decision> {
     match pause.reason {
-        PauseReason::SubmitUnknown => None,
+        PauseReason::NotOurJob | PauseReason::SubmitUnknown => None,
         PauseReason::Deadline => longer.map(|longer| Decision::Extend(super::run::milliseconds(longer))),
         PauseReason::AnswerNotUnderstood
         | PauseReason::Credentials

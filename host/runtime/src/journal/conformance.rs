@@ -9,6 +9,7 @@ pub(super) fn run(fresh: &dyn Fn() -> Box<dyn Journal>) {
         ids_and_keys_are_taken_once,
         the_first_digits_find_an_import,
         an_unfinished_import_of_the_same_inputs_is_noticed,
+        an_unfinished_import_of_the_same_inputs_is_not_begun_twice,
         imports_are_listed_oldest_first,
         transitions_are_numbered_and_kept_in_order,
         an_append_that_builds_on_another_generation_is_refused,
@@ -59,6 +60,7 @@ pub(super) fn import(first: u8, key: Option<&str>) -> NewImport {
         plan: "{\"plan\":1}".to_owned(),
         host: "{\"files\":[]}".to_owned(),
         first: transition(NextKind::Submit, "c0"),
+        same_inputs: SameInputs::Allow,
     }
 }
 
@@ -122,6 +124,19 @@ fn an_unfinished_import_of_the_same_inputs_is_noticed(journal: &dyn Journal) {
     let noticed = journal.unfinished_by_inputs("inputs").unwrap().unwrap();
     assert_eq!((noticed.id, noticed.next_kind), (id(8), NextKind::Paused));
     assert_eq!(journal.unfinished_by_inputs("others").unwrap(), None);
+}
+
+fn an_unfinished_import_of_the_same_inputs_is_not_begun_twice(journal: &dyn Journal) {
+    let alone = |first| NewImport { same_inputs: SameInputs::Refuse, ..import(first, None) };
+    journal.create(&alone(1)).unwrap();
+    let refused = journal.create(&alone(2));
+    assert!(matches!(refused, Err(JournalError::Unfinished { by }) if by == id(1)), "{refused:?}");
+    assert!(matches!(journal.load(&id(2)), Err(JournalError::NotFound { .. })));
+    journal.create(&NewImport { inputs_digest: "others".to_owned(), ..alone(3) }).unwrap();
+    let lease = journal.lease(&id(1), &holder()).unwrap();
+    journal.append(&lease, 0, &transition(NextKind::Done, "end")).unwrap();
+    journal.create(&alone(2)).unwrap();
+    journal.create(&import(4, None)).unwrap();
 }
 
 fn imports_are_listed_oldest_first(journal: &dyn Journal) {

@@ -121,6 +121,11 @@ pub enum JournalError {
         /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// An import of the same files to the same server is not over. Go on with that one.
+    Unfinished {
+        /// That import.
+        by: ImportId,
+    },
 }
 
 impl JournalError {
@@ -186,6 +191,9 @@ impl fmt::Display for JournalError {
                 "could not {doing} in {}; mend the disk or its permissions, then go on with the same import",
                 path.display()
             ),
+            Self::Unfinished { by } => {
+                write!(f, "import {} of the same files to the same server is not over; go on with it", by.short())
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::error::{JournalError, Result};
 use super::lease::{Holder, Lease};
-use super::types::{Head, ImportSummary, Intent, NewImport, StoredImport, StoredTransition};
+use super::types::{Head, ImportSummary, Intent, NewImport, NextKind, SameInputs, StoredImport, StoredTransition};
 use super::{ImportId, Journal};
 
 /// A journal in memory.
@@ -107,6 +107,14 @@ impl Journal for MemoryJournal {
             && let Some(other) = imports.values().find(|other| other.import.key.as_ref() == Some(key))
         {
             return Err(JournalError::KeyTaken { key: key.clone(), by: other.import.id });
+        }
+        let same = |other: &&Entry| {
+            other.import.inputs_digest == import.inputs_digest && other.latest().next_kind != NextKind::Done
+        };
+        if import.same_inputs == SameInputs::Refuse
+            && let Some(other) = imports.values().find(same)
+        {
+            return Err(JournalError::Unfinished { by: other.import.id });
         }
         imports.insert(import.id, Entry::new(import.clone()));
         Ok(())

@@ -5,7 +5,8 @@
 //! those of `wit/importer.wit` and the crash matrix of the tests (K0 to K13):
 //!
 //! 1. **Plan and first transition before anything is sent.** [`Journal::create`] makes both, the host's notes (files
-//!    with their hashes, serve address, allow rule) and the key durable at once.
+//!    with their hashes, serve address, allow rule) and the key durable at once. Of two processes that begin the same
+//!    request at the same moment, by key or by files, one does.
 //! 2. **A lease before any call.** [`Journal::lease`] gives one process the right to drive an import, and an epoch
 //!    higher than any before. Whoever holds an older one can write nothing more.
 //! 3. **A transition before its `next` is acted on.** [`Journal::append`] stores checkpoint, next and events together,
@@ -51,14 +52,16 @@ pub use lease::{Holder, Lease, utc};
 pub use memory::MemoryJournal;
 pub use record::{ImportRecord, Seal};
 pub use sqlite::SqliteJournal;
-pub use types::{Head, ImportSummary, Intent, NewImport, NextKind, StoredEvent, StoredImport, StoredTransition};
+pub use types::{
+    Head, ImportSummary, Intent, NewImport, NextKind, SameInputs, StoredEvent, StoredImport, StoredTransition,
+};
 
 /// Where imports are kept. Calls block while the disk works; async callers move them to a blocking thread.
 pub trait Journal: Send + Sync {
     /// Begins an import: plan, host's notes and first transition (generation 0), durable together.
     ///
     /// # Errors
-    /// [`JournalError::Exists`], [`JournalError::KeyTaken`], or a failing store.
+    /// [`JournalError::Exists`], [`JournalError::KeyTaken`], [`JournalError::Unfinished`], or a failing store.
     fn create(&self, import: &NewImport) -> Result<()>;
 
     /// An import as it stands.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use super::error::{JournalError, Result};
 use super::lease::{Holder, Lease, LockFile, Mark};
 use super::rows::{self, Fault, ImportRow};
-use super::types::{Head, ImportSummary, Intent, NewImport, StoredImport, StoredTransition};
+use super::types::{Head, ImportSummary, Intent, NewImport, NextKind, SameInputs, StoredImport, StoredTransition};
 use super::{ImportId, Journal, schema};
 
 /// A journal in a folder. Any number of processes may have the same one open.
@@ -198,6 +198,11 @@ fn refuse_taken(tx: &Transaction<'_>, new: &NewImport) -> Result<(), Fault> {
         }
         if let Some(key) = new.key.as_ref().filter(|key| present.key.as_ref() == Some(key)) {
             return Err(JournalError::KeyTaken { key: key.clone(), by: present.id }.into());
+        }
+        let same = new.same_inputs == SameInputs::Refuse && present.inputs_digest == new.inputs_digest;
+        let by = present.id;
+        if same && summary(tx, present)?.next_kind != NextKind::Done {
+            return Err(JournalError::Unfinished { by }.into());
         }
     }
     Ok(())

@@ -109,6 +109,17 @@ pub struct NewImport {
     pub host: String,
     /// What `start` decided; it becomes generation 0.
     pub first: StoredTransition,
+    /// Whether it may stand beside an unfinished import of the same files to the same server.
+    pub same_inputs: SameInputs,
+}
+
+/// What becomes of an import whose files are being imported to the same server already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameInputs {
+    /// It is not begun, not even when both are begun at the same moment.
+    Refuse,
+    /// It is begun all the same.
+    Allow,
 }
 
 impl fmt::Debug for NewImport {

@@ -26,6 +26,7 @@ mod sender;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod wire;
 
 pub use address::is_public;
 pub use body::TimedBody;
@@ -36,3 +37,4 @@ pub use policy::{AllowList, Denied, Permission};
 pub use request::request_url;
 pub use sender::Sender;
 pub use tls::{TlsRoots, TlsRootsError};
+pub use wire::{Carried, Carrying, Wire};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{InputSecrets, RunError, Server};
 use crate::net::{AllowList, PhaseLimits, Sender, TlsRoots};
@@ -23,7 +24,11 @@ impl Access {
     /// # Errors
     /// When an origin, a certificate or a credential cannot be used.
     pub(super) fn network(&self, server: &Server, secrets: &InputSecrets) -> Result<Network, RunError> {
-        Ok(Network { allow: self.allowed(server)?, secrets: self.secrets(server, secrets)?, sender: self.sender()? })
+        Ok(Network {
+            allow: self.allowed(server)?,
+            secrets: self.secrets(server, secrets)?,
+            wire: Arc::new(self.sender()?),
+        })
     }
 
     fn allowed(&self, server: &Server) -> Result<AllowList, RunError> {

@@ -167,6 +167,7 @@ fn of_journal(error: &JournalError) -> Outcome {
         JournalError::Ambiguous { .. } | JournalError::KeyTaken { .. } | JournalError::NotFound { .. } => {
             Outcome::Usage
         }
+        JournalError::Unfinished { .. } => Outcome::StillRunning,
         _ => Outcome::StateNotSaved,
     }
 }

@@ -10,10 +10,10 @@ use super::session::{Run, Setup};
 use super::{CheckMode, CheckedFiles, DialectWanted, RunError, RunOptions, Unfinished, random};
 use crate::contract::{ExpectedCount, Input, Purpose, Request, Sample};
 use crate::dialect_file::read_dialect;
-use crate::drive::{Begin, begin};
+use crate::drive::{Begin, DriveError, begin};
 use crate::files::{InputSource, Skipped, discover};
 use crate::importer::{Importer, dialects};
-use crate::journal::{Holder, ImportSummary};
+use crate::journal::{Holder, ImportSummary, JournalError, SameInputs};
 use crate::serve::{CapabilityPath, Listening, ServedFile};
 
 /// What became of a request.
@@ -87,13 +87,21 @@ pub async fn prepare(
     let listening = listening(options, &opened)?;
     let id = random::id()?;
     let contents = contents(setup, options, opened, &id, say).await?;
-    // A check takes minutes where files are large; another process may have begun the same import meanwhile.
-    if let Some(import) = known(setup, options, &inputs_digest)? {
-        return Ok(noticed(options, Known { import, secrets }));
-    }
     let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
-    let draft = Draft { options, id, dialect, inputs_digest, contents };
-    draft.begin(setup, importer, listening, say).await.map(|run| Prepared::New(Box::new(run)))
+    let draft = Draft { options, id, dialect, inputs_digest: inputs_digest.clone(), contents };
+    match draft.begin(setup, importer, listening, say).await {
+        Err(RunError::Drive(DriveError::NotSaved(error))) if is_taken(&error) => {
+            // Another process began the same import while the files were checked.
+            let import = known(setup, options, &inputs_digest)?;
+            let gone = RunError::Drive(DriveError::NotSaved(error));
+            import.map(|import| noticed(options, Known { import, secrets })).ok_or(gone)
+        }
+        begun => begun.map(|run| Prepared::New(Box::new(run))),
+    }
+}
+
+fn is_taken(error: &JournalError) -> bool {
+    matches!(error, JournalError::KeyTaken { .. } | JournalError::Unfinished { .. })
 }
 
 fn noticed(options: &RunOptions, known: Known) -> Prepared {
@@ -255,9 +263,10 @@ impl Draft<'_> {
         let begin_with = Begin {
             request: &request,
             key: self.options.key.clone(),
-            inputs_digest: self.inputs_digest,
+            inputs_digest: self.inputs_digest.clone(),
             server: self.options.server.shown(),
             host: notes.encode(),
+            same_inputs: self.same_inputs(),
         };
         let journal = setup.journal.as_ref();
         let id = begin(&importer, journal, begin_with).await.map_err(RunError::Drive)?;
@@ -271,6 +280,14 @@ impl Draft<'_> {
             say(Progress::Serving { at, by_default: self.options.serve.is_none() });
         }
         Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server, left_out: Vec::new() })
+    }
+
+    /// A key tells requests apart, also those of the same files.
+    fn same_inputs(&self) -> SameInputs {
+        match (&self.options.key, self.options.unfinished) {
+            (None, Unfinished::Notice) => SameInputs::Refuse,
+            (Some(_), _) | (None, Unfinished::StartAnother) => SameInputs::Allow,
+        }
     }
 
     fn notes(&self, listening: Option<&Listening>) -> HostNotes {

@@ -8,7 +8,7 @@ use super::{Access, RunError, Server, random};
 use crate::contract::{Policy, Purpose, Request};
 use crate::drive::{Begin, begin};
 use crate::importer::Importer;
-use crate::journal::{Holder, ImportId};
+use crate::journal::{Holder, ImportId, SameInputs};
 
 /// How long to find out what a server is, in milliseconds.
 const DETECT_MS: u64 = 5 * 60 * 1000;
@@ -60,8 +60,14 @@ async fn start(
         documents_url: None,
         policy: notes.policy,
     };
-    let begin_with =
-        Begin { request: &request, key: None, inputs_digest, server: server.shown(), host: notes.encode() };
+    let begin_with = Begin {
+        request: &request,
+        key: None,
+        inputs_digest,
+        server: server.shown(),
+        host: notes.encode(),
+        same_inputs: SameInputs::Allow,
+    };
     let journal = setup.journal.as_ref();
     let id = begin(&importer, journal, begin_with).await.map_err(RunError::Drive)?;
     let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;

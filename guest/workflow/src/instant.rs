@@ -1,0 +1,127 @@
+//! Points in time as servers write them, and how far a server's clock is from ours.
+
+use crate::exchange::Answer;
+
+/// Unix milliseconds of a FHIR `instant` or `dateTime` with time (RFC 3339 §5.6): `2026-11-23T04:19:28.472+00:00`.
+#[must_use]
+pub fn parse(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', 't'])?;
+    let (clock, offset_minutes) = split_offset(time)?;
+    let mut fields = date.split('-').chain(clock.split(':'));
+    let mut next = |low: i64, high: i64| number(fields.next()?).filter(|n| (low..=high).contains(n));
+    let (year, month, day) = (next(1, 9999)?, next(1, 12)?, next(1, 31)?);
+    let (hour, minute) = (next(0, 23)?, next(0, 59)?);
+    let (second, fraction) = split_fraction(fields.next()?)?;
+    if fields.next().is_some() || second > 60 {
+        return None;
+    }
+    let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    u64::try_from((minutes * 60 + second) * 1000 + fraction).ok()
+}
+
+/// The time of day, and how many minutes it is ahead of UTC.
+fn split_offset(time: &str) -> Option<(&str, i64)> {
+    if let Some(clock) = time.strip_suffix(['Z', 'z']) {
+        return Some((clock, 0));
+    }
+    let at = time.rfind(['+', '-'])?;
+    let (hours, minutes) = time.get(at + 1..)?.split_once(':')?;
+    let ahead = number(hours)? * 60 + number(minutes)?;
+    Some((time.get(..at)?, if time.get(at..=at)? == "-" { -ahead } else { ahead }))
+}
+
+/// Seconds and milliseconds; what is finer is cut off.
+fn split_fraction(second: &str) -> Option<(i64, i64)> {
+    let (whole, fraction) = second.split_once('.').unwrap_or((second, "0"));
+    let mut millis = 0;
+    for place in 0..3 {
+        let digit = fraction.as_bytes().get(place).copied().unwrap_or(b'0');
+        millis = millis * 10 + number(std::str::from_utf8(&[digit]).ok()?)?;
+    }
+    Some((number(whole)?, millis))
+}
+
+fn number(digits: &str) -> Option<i64> {
+    let all_digits = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    if all_digits { digits.parse().ok() } else { None }
+}
+
+/// Days since 1970-01-01 (Howard Hinnant, `days_from_civil`), for years from 1 on.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// A time of ours on the server's clock, as its answer shows it (`Date`, RFC 9110 §6.6.1); without one, unchanged.
+///
+/// The answer took its time, so what is returned is rather too early than too late.
+#[must_use]
+pub fn on_server_clock(ours_ms: u64, answer: &Answer, now_ms: u64) -> u64 {
+    let date = answer.header("date").and_then(|text| httpdate::parse_http_date(text).ok());
+    let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+    let Some(theirs_ms) = since.and_then(|since| u64::try_from(since.as_millis()).ok()) else { return ours_ms };
+    ours_ms.saturating_add(theirs_ms).saturating_sub(now_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_in_every_form_that_servers_write() {
+        for (text, ms) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-11-23T04:19:28.472+00:00", 1_795_407_568_472),
+            ("2026-11-23T05:19:28.4721234+01:00", 1_795_407_568_472),
+            ("2026-11-22T20:49:28.4-07:30", 1_795_407_568_400),
+            ("2000-02-29T12:34:56.007Z", 951_827_696_007),
+            ("2100-03-01t00:00:00z", 4_107_542_400_000),
+            ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+        ] {
+            assert_eq!(parse(text), Some(ms), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_none() {
+        for text in [
+            "",
+            "2026",
+            "2026-11-23",
+            "2026-11-23T04:19:28",
+            "2026-13-23T04:19:28Z",
+            "2026-00-01T00:00:00Z",
+            "2026-11-32T04:19:28Z",
+            "2026-11-23T24:00:00Z",
+            "2026-11-23T04:60:00Z",
+            "2026-11-23T04:19:61Z",
+            "2026-11-23T04:19Z",
+            "2026-11-23T04:19:28:10Z",
+            "-026-11-23T04:19:28Z",
+            "2026-11-23T04:19:2x.4Z",
+            "2026-11-23T04:19:28.x7Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-23T04:19:28+0100",
+            "é026-11-23T04:19:28Z",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_ours_is_moved_by_how_far_the_server_is() {
+        let answer = |date: Option<&str>| Answer {
+            status: 200,
+            headers: date.map(|d| ("Date".to_owned(), d.to_owned())).into_iter().collect(),
+            body: Vec::new(),
+            cut: false,
+        };
+        let now = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
+        assert_eq!(on_server_clock(now - 5_000, &answer(None), now), now - 5_000);
+        assert_eq!(on_server_clock(now - 5_000, &answer(Some("Sun, 06 Nov 1994 09:49:37 GMT")), now), now + 3_595_000);
+        assert_eq!(on_server_clock(now - 5_000, &answer(Some("Sun, 06 Nov 1994 07:49:37 GMT")), now), now - 3_605_000);
+        assert_eq!(on_server_clock(now - 5_000, &answer(Some("yesterday")), now), now - 5_000);
+    }
+}

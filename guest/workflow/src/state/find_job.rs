@@ -1,0 +1,137 @@
+//! The server's list of jobs is searched for one of a kick-off whose answer was lost.
+//!
+//! A list may be late, so it is asked twice, each time after the wait that the dialect names, before a job counts as
+//! not there. A job that was created before the kick-off could have been sent is somebody else's.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Ask, AwaitStatus, Cx, Paused, Ready, Reply, State, SubmitLost};
+use crate::dialect::JobList;
+use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
+use crate::instant;
+use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
+use crate::url::MAX_URL;
+
+/// How often a list without the job is believed only then.
+const LOOKS: u32 = 2;
+/// Candidates that are named.
+const NAMED: usize = 3;
+
+/// The server's list of jobs is searched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FindJob {
+    /// Kick-offs in a row whose answer was lost.
+    lost: u32,
+    /// Lists without the job so far.
+    looks: u32,
+    failures: u32,
+    due: Wake,
+}
+
+impl FindJob {
+    /// Begins with a wait: the job may not be listed yet.
+    pub fn enter(cx: &mut Cx<'_>, lost: u32) -> State {
+        match list(cx) {
+            Some(list) => State::FindJob(Self { lost, looks: 0, failures: 0, due: settled(cx, list.settle_ms) }),
+            None => SubmitLost::ask_a_person(cx, "The dialect names a list of jobs and not where it is."),
+        }
+    }
+
+    /// When it is asked next.
+    #[must_use]
+    pub fn due(&self) -> &Wake {
+        &self.due
+    }
+
+    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+        if !cx.is_due(Some(&self.due)) {
+            return Ask::Stay;
+        }
+        match list(cx) {
+            Some(list) => Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT)),
+            None => Ask::Stay,
+        }
+    }
+
+    pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
+        let answer = match reply {
+            Ok(answer) => answer,
+            Err(failure) => return self.again(cx, None, &failure.text),
+        };
+        match (answer.status, candidates(cx, &answer)) {
+            (200, Some(found)) => self.found(cx, &found),
+            (401 | 403, _) => {
+                let text =
+                    format!("The server answers {} to its list of jobs: it wants other credentials.", answer.status);
+                Paused::stop(cx, PauseReason::Credentials, text, State::FindJob(self))
+            }
+            (status, _) => self.again(cx, Some(&answer), &format!("the list of jobs was answered {status}")),
+        }
+    }
+
+    fn found(self, cx: &mut Cx<'_>, candidates: &[String]) -> State {
+        match candidates {
+            [] if self.looks + 1 < LOOKS => {
+                let wait = list(cx).map_or(0, |list| list.settle_ms);
+                State::FindJob(Self { looks: self.looks + 1, failures: 0, due: settled(cx, wait), ..self })
+            }
+            [] => {
+                cx.tell(
+                    EventKind::NotAccepted,
+                    "the server's list has no job of this import: the kick-off is sent again",
+                );
+                State::Ready(Ready::once_more(cx, self.lost))
+            }
+            [url] => AwaitStatus::found(cx, url),
+            several => {
+                let named: Vec<&str> = several.iter().take(NAMED).map(String::as_str).collect();
+                let text = format!(
+                    "The answer to the kick-off was lost, and the server lists {} jobs that can be this one's: {}. Look \
+                     which it is, and adopt its status URL.",
+                    several.len(),
+                    named.join(", ")
+                );
+                SubmitLost::ask_a_person(cx, &text)
+            }
+        }
+    }
+
+    fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
+        cx.tell(EventKind::RequestFailed, text);
+        if cx.is_late() {
+            return SubmitLost::ask_a_person(
+                cx,
+                "The answer to the kick-off was lost, and until the deadline the server's list of jobs could not be read. \
+                 Look at the server: if the job is there, adopt its status URL; if it is not, resubmit.",
+            );
+        }
+        let failures = self.failures.saturating_add(1);
+        State::FindJob(Self { failures, due: cx.back_off(answer, failures), ..self })
+    }
+}
+
+fn list(cx: &Cx<'_>) -> Option<JobList> {
+    cx.dialect()?.recovery.list.clone()
+}
+
+fn settled(cx: &Cx<'_>, wait_ms: u64) -> Wake {
+    let at_ms = cx.now_ms.saturating_add(wait_ms.max(crate::pace::FLOOR_MS));
+    Wake { at_ms, reason: WakeReason::Settle, server_asked_ms: None }
+}
+
+/// The status URLs of the jobs that can be ours; none when the answer is no list.
+fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Vec<String>> {
+    let list = list(cx)?;
+    let since_ms = instant::on_server_clock(cx.progress.intent_ms, answer, cx.now_ms);
+    let source = list.source_member.as_ref().and_then(|member| Some((member, cx.job()?.source())));
+    let body = answer.json()?;
+    let ours = |job: &&Value| {
+        let created = job[&list.created].as_str().and_then(instant::parse);
+        created.is_none_or(|at| at >= since_ms)
+            && source.as_ref().is_none_or(|(member, source)| job[member.as_str()] == source.as_str())
+    };
+    let url = |job: &Value| job[&list.status_url].as_str().filter(|url| url.len() <= MAX_URL).map(str::to_owned);
+    body[&list.jobs].as_array()?.iter().filter(ours).map(url).collect()
+}
