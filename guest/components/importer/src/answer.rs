@@ -67,7 +67,7 @@ pub fn dialect(dialect: Dialect) -> catalog::Dialect {
     catalog::Dialect { name: dialect.name, title: dialect.title, proven: dialect.proven, definition }
 }
 
-fn next(next: Next) -> types::Next {
+pub fn next(next: Next) -> types::Next {
     match next {
         Next::Step => types::Next::Step,
         Next::Submit => types::Next::Submit,

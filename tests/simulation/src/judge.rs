@@ -1,0 +1,191 @@
+//! The judge: what the server saw, and a model of imports that is as naive as can be.
+//!
+//! It knows nothing of states, checkpoints or retries. It looks at the server's books and says which final words are
+//! true.
+
+use std::collections::BTreeMap;
+
+use fhir_import::contract::{Next, Outcome, Verdict};
+use fhir_import_sandbox::{Fate, JobRecord};
+use fhir_import_workflow::checkpoint::MAX_BYTES;
+use fhir_import_workflow::pace::FLOOR_MS;
+use fhir_import_workflow::Session;
+
+use crate::answer;
+use crate::wire::Sent;
+use crate::world::{Ended, POLL_MAX_MS};
+
+/// A promise that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which, as named in docs/reliability.md.
+    pub promise: &'static str,
+    /// How.
+    pub how: String,
+}
+
+type Check = fn(&Ended) -> Result<(), String>;
+
+const PROMISES: [(&str, Check); 9] = [
+    ("I1 one intent is one job", one_job),
+    ("I2 every import ends", it_ends),
+    ("I3 the final word is true", the_word_is_true),
+    ("I4 polls keep their distance", polls_keep_their_distance),
+    ("I5, I6 only the operator's server is talked to", only_the_server),
+    ("I7 checkpoints are small", checkpoints_are_small),
+    ("I8 counts are the server's", counts_are_the_servers),
+    ("I9 what is stored says the same when read again", stored_is_replayed),
+    ("I10 nothing is cancelled that nobody asked to cancel", cancels_are_asked_for),
+];
+
+/// Judges what came of an import.
+///
+/// # Errors
+/// The first promise that was not kept.
+pub fn judge(ended: &Ended) -> Result<(), Broken> {
+    PROMISES.iter().try_for_each(|(promise, check)| check(ended).map_err(|how| Broken { promise, how }))
+}
+
+fn one_job(ended: &Ended) -> Result<(), String> {
+    let there = ended.jobs.iter().filter(|job| job.fate != Fate::Lost).count();
+    if there > 1 { Err(format!("{there} jobs: {:?}", fates(ended))) } else { Ok(()) }
+}
+
+fn it_ends(ended: &Ended) -> Result<(), String> {
+    match &ended.report {
+        Some(_) => Ok(()),
+        None => Err(format!("after {} lives it is not over", ended.lives)),
+    }
+}
+
+fn the_word_is_true(ended: &Ended) -> Result<(), String> {
+    let Some(report) = &ended.report else { return Ok(()) };
+    let job = ended.jobs.iter().rev().find(|job| job.fate != Fate::Lost);
+    if true_words(ended, job).contains(&report.outcome) {
+        return Ok(());
+    }
+    let (acts, sentence) = (ended.acts, &report.sentence);
+    Err(format!("{:?} ({sentence}), while the jobs are {:?}; the operator: {acts:?}", report.outcome, fates(ended)))
+}
+
+/// Every final word that is true. What a person gave up on, or cancelled in time, may also say so.
+fn true_words(ended: &Ended, job: Option<&JobRecord>) -> Vec<Outcome> {
+    let mut words = match job {
+        None => vec![Outcome::Unreachable, Outcome::Refused],
+        Some(job) => words_of(ended, job),
+    };
+    if ended.acts.gave_up > 0 {
+        words.extend([
+            Outcome::SubmitUnknown,
+            Outcome::JobLost,
+            Outcome::StillRunning,
+            Outcome::AnswerNotUnderstood,
+            Outcome::PausedForCredentials,
+        ]);
+    }
+    if ended.acts.cancels > 0 && job.is_none_or(|job| job.fate == Fate::Cancelled) {
+        words.push(Outcome::Cancelled);
+    }
+    words
+}
+
+fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {
+    let lies = ended.scenario.script.lie_drop > 0 || ended.scenario.script.lie_count != 0;
+    let rejected = job.refused > 0 || ended.scenario.missing_file;
+    match job.fate {
+        Fate::Failed => vec![Outcome::Failed],
+        Fate::Ended if rejected && lies => vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed],
+        Fate::Ended if rejected => vec![Outcome::FinishedWithErrors],
+        Fate::Ended if lies && unread(ended) => vec![Outcome::VerificationFailed, Outcome::Succeeded],
+        Fate::Ended if lies => vec![Outcome::VerificationFailed],
+        Fate::Ended => vec![Outcome::Succeeded],
+        Fate::Running | Fate::Cancelled | Fate::Lost => Vec::new(),
+    }
+}
+
+/// Nothing could be read back, and the report says so.
+fn unread(ended: &Ended) -> bool {
+    ended.report.as_ref().is_some_and(|report| report.verdict == Verdict::NotVerified)
+}
+
+fn fates(ended: &Ended) -> Vec<(Fate, u64, u64)> {
+    ended.jobs.iter().map(|job| (job.fate, job.stored, job.refused)).collect()
+}
+
+fn polls_keep_their_distance(ended: &Ended) -> Result<(), String> {
+    let mut last: BTreeMap<&str, &Sent> = BTreeMap::new();
+    let is_poll = |sent: &&Sent| sent.method == "GET" && ended.jobs.iter().any(|job| job.status_url == sent.url);
+    for poll in ended.sent.iter().filter(is_poll) {
+        // A process that died may come back too early, once.
+        if let Some(before) = last.insert(&poll.url, poll)
+            && before.life == poll.life
+        {
+            let (gap, asked) = (poll.at_ms - before.at_ms, asked_ms(before));
+            if gap < FLOOR_MS.max(asked) {
+                return Err(format!("{gap} ms after a poll that asked for {asked}: {before:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What an answer asked for, in whole seconds, and as far as these imports honour it.
+fn asked_ms(sent: &Sent) -> u64 {
+    let seconds = sent.retry_after.iter().filter_map(|value| value.parse::<u64>().ok()).max().unwrap_or(0);
+    let most = if sent.status == Some(202) { POLL_MAX_MS } else { u64::MAX };
+    // More than ten years is as good as nothing said.
+    if seconds > 315_360_000 { 0 } else { (seconds * 1000).min(most) }
+}
+
+fn only_the_server(ended: &Ended) -> Result<(), String> {
+    match ended.sent.iter().find(|sent| !sent.url.starts_with(&ended.base)) {
+        Some(sent) => Err(format!("{} {} (authorization: {})", sent.method, sent.url, sent.authorization.is_some())),
+        None => Ok(()),
+    }
+}
+
+fn checkpoints_are_small(ended: &Ended) -> Result<(), String> {
+    match ended.history.iter().map(|stored| stored.checkpoint.len()).max() {
+        Some(longest) if longest > MAX_BYTES => Err(format!("{longest} bytes")),
+        _ => Ok(()),
+    }
+}
+
+fn counts_are_the_servers(ended: &Ended) -> Result<(), String> {
+    let (Some(report), Some(job)) = (&ended.report, ended.jobs.iter().rev().find(|job| job.fate == Fate::Ended)) else {
+        return Ok(());
+    };
+    let script = &ended.scenario.script;
+    let honest = script.lie_drop == 0 && script.lie_count == 0 && !ended.scenario.missing_file;
+    let by_the_server = matches!(report.outcome, Outcome::Succeeded | Outcome::FinishedWithErrors);
+    if !honest || !by_the_server {
+        return Ok(());
+    }
+    let (imported, rejected) = (report.imported, report.rejected.unwrap_or(0));
+    if imported.is_none_or(|imported| imported == job.stored) && rejected == job.refused {
+        return Ok(());
+    }
+    Err(format!("imported {imported:?}, rejected {rejected}; stored {}, refused {}", job.stored, job.refused))
+}
+
+fn stored_is_replayed(ended: &Ended) -> Result<(), String> {
+    for (generation, stored) in ended.history.iter().enumerate() {
+        let session = Session::open(&ended.plan, &stored.checkpoint).map_err(|e| format!("{generation}: {e:?}"))?;
+        let next: Next = answer::next(session.next());
+        let text = serde_json::to_string(&next).map_err(|e| e.to_string())?;
+        if text != stored.next {
+            return Err(format!("generation {generation} is followed by {text}, and was by {}", stored.next));
+        }
+    }
+    Ok(())
+}
+
+fn cancels_are_asked_for(ended: &Ended) -> Result<(), String> {
+    let deletes: Vec<&Sent> = ended.sent.iter().filter(|sent| sent.method == "DELETE").collect();
+    let stray = deletes.iter().find(|sent| !ended.jobs.iter().any(|job| job.status_url == sent.url));
+    match (stray, deletes.len()) {
+        (Some(sent), _) => Err(format!("{} is not our job", sent.url)),
+        (None, 1..) if ended.acts.cancels == 0 => Err("nobody asked".to_owned()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,153 @@
+//! What a seed stands for: a server, data, and what goes wrong.
+
+use fhir_import::contract::DialectChoice;
+use fhir_import_sandbox::{Personality, Script};
+
+use crate::answer;
+use crate::chance::Chance;
+
+/// A server to import to. A dialect joins the simulation by being listed in [`KINDS`].
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// The practice server.
+    pub personality: Personality,
+    /// The operator's dialect file; none for a dialect that is built in.
+    pub dialect_file: Option<&'static str>,
+}
+
+/// All servers of the simulation.
+pub const KINDS: &[Kind] = &[
+    Kind { personality: Personality::Hapi, dialect_file: None },
+    Kind { personality: Personality::SmartManifest, dialect_file: None },
+    Kind { personality: Personality::SameBytes, dialect_file: Some(include_str!("../../dialects/same-bytes.toml")) },
+    Kind { personality: Personality::CallerKey, dialect_file: Some(include_str!("../../dialects/caller-key.toml")) },
+    Kind { personality: Personality::Listed, dialect_file: Some(include_str!("../../dialects/listed.toml")) },
+];
+
+impl Kind {
+    /// Whether a second kick-off of the same bytes is no second job.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.personality, Personality::SameBytes | Personality::CallerKey)
+    }
+
+    /// What the operator says of the dialect.
+    ///
+    /// # Panics
+    /// When a dialect file of the tests is wrong.
+    #[must_use]
+    pub fn dialect(&self) -> DialectChoice {
+        let Some(text) = self.dialect_file else {
+            return DialectChoice::Named(self.personality.name().to_owned());
+        };
+        let builtin: Vec<_> = fhir_import_dialects::all().into_iter().map(answer::dialect).collect();
+        let file = fhir_import::read_dialect(text, &builtin).expect("the dialect files of the tests are right");
+        DialectChoice::Defined(file.definition)
+    }
+}
+
+/// What goes wrong, of 10,000 times.
+#[derive(Debug, Clone, Copy)]
+pub struct Weather {
+    /// Of exchanges.
+    pub network: u32,
+    /// Of writes to the journal.
+    pub disk: u32,
+    /// In hours of virtual time: then all is well.
+    pub until_h: u64,
+}
+
+const WEATHERS: [Weather; 4] = [
+    Weather { network: 0, disk: 0, until_h: 0 },
+    Weather { network: 300, disk: 100, until_h: 12 },
+    Weather { network: 1_500, disk: 400, until_h: 6 },
+    Weather { network: 5_000, disk: 1_500, until_h: 2 },
+];
+
+/// How the person behaves who is asked when the import stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// Looks at the server, and decides by what is there.
+    Careful,
+    /// Gives up when asked for the second time.
+    Impatient,
+    /// Cancels after so many transitions.
+    Cancels(u32),
+}
+
+/// What a seed stands for.
+pub struct Scenario {
+    /// The seed.
+    pub seed: u64,
+    /// The server.
+    pub kind: Kind,
+    /// The operator names the dialect, or leaves it to detection.
+    pub named: bool,
+    /// Patients in the first file, observations in the second.
+    pub data: [u32; 2],
+    /// How the server behaves.
+    pub script: Script,
+    /// The server's clock, seen from the true time.
+    pub server_offset_ms: i64,
+    /// What goes wrong.
+    pub weather: Weather,
+    /// Who is asked.
+    pub operator: Operator,
+    /// A file that the server cannot fetch.
+    pub missing_file: bool,
+    /// Jobs of others that are on the server before.
+    pub foreign_jobs: u32,
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+impl Scenario {
+    /// The scenario of a seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let mut chance = Chance::of(seed, 0);
+        let kind = chance.one_of(KINDS);
+        let operator = match chance.pick(10) {
+            0 => Operator::Impatient,
+            1 | 2 => Operator::Cancels(chance.pick(20)),
+            _ => Operator::Careful,
+        };
+        let data = [1 + chance.pick(4), chance.pick(3)];
+        Self {
+            seed,
+            kind,
+            named: kind.personality != Personality::Hapi || chance.percent(30),
+            data,
+            script: script(&mut chance, data),
+            server_offset_ms: chance.one_of(&[0, 0, 0, 1_500, -90_000, HOUR_MS, -HOUR_MS]),
+            weather: chance.one_of(&WEATHERS),
+            operator,
+            missing_file: chance.percent(3),
+            foreign_jobs: chance.one_of(&[0, 0, 1, 3]),
+        }
+    }
+
+    /// The resources that are sent.
+    #[must_use]
+    pub fn resources(&self) -> u64 {
+        u64::from(self.data[0] + self.data[1])
+    }
+}
+
+fn script(chance: &mut Chance, data: [u32; 2]) -> Script {
+    let retry_afters = ["", "1", "5", "30", "0", "-1", "1000000000000", "NaN", "120"];
+    Script {
+        job_ms: Some(chance.span(10, 6 * HOUR_MS.unsigned_abs())),
+        retry_after: chance.percent(70).then(|| chance.one_of(&retry_afters).to_owned()),
+        retry_after_date: chance.percent(20),
+        list_lag_ms: chance.one_of(&[0, 0, 1_000, 20_000]),
+        reject_ids: if chance.percent(15) { vec![format!("p{}", chance.pick(data[0]))] } else { Vec::new() },
+        lie_drop: u32::from(chance.percent(8)),
+        lie_count: i64::from(chance.percent(3)) * -1,
+        referential_integrity: Some(false),
+        forget_jobs_after_polls: chance.percent(3).then(|| chance.pick(6)),
+        forget_after_end: chance.percent(3).then(|| chance.pick(3)),
+        require_bearer: chance.percent(5).then(|| "right".to_owned()),
+        ..Script::default()
+    }
+}
