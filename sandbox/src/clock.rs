@@ -1,108 +1,29 @@
-//! Points in time in the forms FHIR servers write them.
+//! The time a server goes by.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A FHIR `instant` in UTC, as HAPI writes it: `2026-11-23T04:19:28.472+00:00`.
-pub(crate) fn instant(at: SystemTime) -> String {
-    let utc = Utc::of(at);
-    format!("{}T{}.{:03}+00:00", utc.date(), utc.time(), utc.millis)
+/// Tells the time. A server reads no other clock, so whoever gives it one owns its time.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> SystemTime;
 }
 
-/// The form of HAPI's report, with the zeros at the end of the fraction left out: `2026-11-23 04:24:30.53`.
-pub(crate) fn timestamp(at: SystemTime) -> String {
-    let utc = Utc::of(at);
-    let fraction = format!("{:03}", utc.millis);
-    let fraction = fraction.trim_end_matches('0');
-    format!("{} {}.{}", utc.date(), utc.time(), if fraction.is_empty() { "0" } else { fraction })
-}
+/// The clock of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MachineClock;
 
-/// A span in the form of HAPI's report: milliseconds below ten seconds, else hours, minutes and seconds.
-pub(crate) fn span(span: Duration) -> String {
-    match span.as_secs() {
-        0..10 => format!("{}ms", span.as_millis()),
-        s => format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60),
+impl Clock for MachineClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
     }
 }
 
-/// `Retry-After` with these seconds, as they are or as the HTTP-date they lead to.
-pub(crate) fn retry_after(value: &str, as_date: bool) -> String {
-    match value.parse() {
-        Ok(seconds) if as_date => httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds)),
-        _ => value.to_owned(),
-    }
+/// Milliseconds from one point in time to a later one; 0 when it is not later.
+pub(crate) fn millis_between(from: SystemTime, to: SystemTime) -> u64 {
+    to.duration_since(from).map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-struct Utc {
-    year: u64,
-    month: u64,
-    day: u64,
-    second_of_day: u64,
-    millis: u32,
-}
-
-impl Utc {
-    /// The civil calendar by the 400-year cycle that begins on 1 March (Howard Hinnant, `civil_from_days`).
-    fn of(at: SystemTime) -> Self {
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let days = since.as_secs() / 86_400 + 719_468;
-        let (cycle, day_of_cycle) = (days / 146_097, days % 146_097);
-        let year_of_cycle =
-            (day_of_cycle - day_of_cycle / 1_460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
-        let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-        let march_month = (5 * day_of_year + 2) / 153;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-        Self {
-            year: year_of_cycle + cycle * 400 + u64::from(month <= 2),
-            month,
-            day: day_of_year - (153 * march_month + 2) / 5 + 1,
-            second_of_day: since.as_secs() % 86_400,
-            millis: since.subsec_millis(),
-        }
-    }
-
-    fn date(&self) -> String {
-        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
-
-    fn time(&self) -> String {
-        let s = self.second_of_day;
-        format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64, millis: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(seconds * 1000 + millis)
-    }
-
-    #[test]
-    fn instants_follow_the_calendar() {
-        assert_eq!(instant(at(0, 0)), "1970-01-01T00:00:00.000+00:00");
-        assert_eq!(instant(at(951_827_696, 7)), "2000-02-29T12:34:56.007+00:00");
-        assert_eq!(instant(at(1_795_407_568, 472)), "2026-11-23T04:19:28.472+00:00");
-    }
-
-    #[test]
-    fn timestamps_drop_zeros_at_the_end() {
-        assert_eq!(timestamp(at(1_795_407_870, 530)), "2026-11-23 04:24:30.53");
-        assert_eq!(timestamp(at(1_795_407_870, 0)), "2026-11-23 04:24:30.0");
-    }
-
-    #[test]
-    fn spans_change_their_form_at_ten_seconds() {
-        assert_eq!(span(Duration::from_millis(3_066)), "3066ms");
-        assert_eq!(span(Duration::from_secs(120)), "00:02:00");
-    }
-
-    #[test]
-    fn seconds_become_a_date_and_anything_else_stays() {
-        let date = retry_after("60", true);
-        let ahead = httpdate::parse_http_date(&date).unwrap().duration_since(SystemTime::now()).unwrap();
-        assert!((58..=60).contains(&ahead.as_secs()));
-        assert_eq!(retry_after("60", false), "60");
-        assert_eq!(retry_after("soon", true), "soon");
-    }
+/// Milliseconds since 1970.
+pub(crate) fn unix_millis(at: SystemTime) -> u64 {
+    millis_between(UNIX_EPOCH, at)
 }

@@ -1,17 +1,15 @@
 //! Connections: hyper with a way to close one without an answer, which a router cannot do.
 
-use crate::front::HangUp;
+use crate::cut;
+use crate::exchange::{Routes, attend};
 use crate::server::Server;
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
+use crate::wire::{CutShort, HangUp};
 use axum::response::Response;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use std::fmt;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,42 +30,36 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// Accepts connections for ever. Dropping the future closes them all.
-pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, router: Router) {
+/// Accepts connections for ever. A restart closes those there are; dropping the future closes them all.
+pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, routes: Routes) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Ok((stream, _)) = listener.accept() => {
-                connections.spawn(converse(stream, Arc::clone(&server), router.clone()));
+                connections.spawn(converse(stream, Arc::clone(&server), routes.clone()));
             }
             Some(_) = connections.join_next() => {}
+            () = server.restarted.notified() => connections.abort_all(),
         }
     }
 }
 
 /// Answers the requests of one connection until either side ends it, with the headers spelt as Java servers do.
-async fn converse(stream: TcpStream, server: Arc<Server>, router: Router) {
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request| answer(request, Arc::clone(&server), router.clone()));
+async fn converse(stream: TcpStream, server: Arc<Server>, routes: Routes) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&server), routes.clone()));
     // How a connection ends is for the client to notice; the log has every request.
     let _ended = http1::Builder::new().title_case_headers(true).serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// Logs a request, lets the router answer it, and logs the answer.
-async fn answer(
-    request: hyper::Request<Incoming>,
-    server: Arc<Server>,
-    router: TowerToHyperService<Router>,
-) -> Result<Response, Closed> {
+/// Reads a whole request, has it answered, and spoils the answer where it is marked.
+async fn answer(request: hyper::Request<Incoming>, server: Arc<Server>, routes: Routes) -> Result<Response, Closed> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Closed)?.to_bytes();
-    let entry = server.log.arrived(&head, &body);
-    let mut request = Request::from_parts(head, Body::from(body));
-    request.extensions_mut().insert(entry);
-    let Ok(response) = router.call(request).await;
-    if response.extensions().get::<HangUp>().is_some() {
+    let response = attend(&server, &routes, hyper::Request::from_parts(head, body)).await;
+    let marks = response.extensions();
+    if marks.get::<HangUp>().is_some() {
         return Err(Closed);
     }
-    server.log.answered(entry, response.status().as_u16());
-    Ok(response)
+    let cut = marks.get::<CutShort>().is_some();
+    Ok(if cut { response.map(cut::then_break) } else { response })
 }

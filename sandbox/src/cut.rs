@@ -1,45 +1,42 @@
-//! Bodies that end before their announced length.
+//! Bodies that end before their announced length, on a socket.
 
 use axum::body::Body;
-use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
-use hyper::header::{CONTENT_LENGTH, HeaderValue};
-use hyper::http::response::Parts;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Sleep;
 
 /// What the kernel is given to send the part before the connection breaks: hyper writes nothing more after an error.
 const FLUSH: Duration = Duration::from_millis(20);
 
-/// An answer that announces the whole body, sends this much of it and breaks the connection.
-pub(crate) fn cut_short(head: Parts, whole: &Bytes, length: usize) -> Response {
-    let part = whole.slice(..length.min(whole.len()));
-    let body = CutBody { part: Some(part), then: Box::pin(tokio::time::sleep(FLUSH)) };
-    let mut response = Response::from_parts(head, Body::new(body));
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    response
+/// A body that sends all of this one and then breaks the connection.
+pub(crate) fn then_break(part: Body) -> Body {
+    Body::new(CutBody { part: Some(part), then: Box::pin(tokio::time::sleep(FLUSH)) })
 }
 
 struct CutBody {
-    part: Option<Bytes>,
+    part: Option<Body>,
     then: Pin<Box<Sleep>>,
 }
 
 impl hyper::body::Body for CutBody {
     type Data = Bytes;
-    type Error = io::Error;
+    type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        if let Some(part) = self.part.take().filter(|part| !part.is_empty()) {
-            return Poll::Ready(Some(Ok(Frame::data(part))));
+        if let Some(part) = &mut self.part {
+            if let Some(frame) = ready!(Pin::new(part).poll_frame(cx)) {
+                return Poll::Ready(Some(frame));
+            }
+            self.part = None;
         }
-        self.then.as_mut().poll(cx).map(|()| Some(Err(io::ErrorKind::ConnectionAborted.into())))
+        let broken = || axum::Error::new(io::Error::from(io::ErrorKind::ConnectionAborted));
+        self.then.as_mut().poll(cx).map(|()| Some(Err(broken())))
     }
 }

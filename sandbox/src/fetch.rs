@@ -1,5 +1,7 @@
-//! Reading the files a client offers: plain HTTP/1.1, line by line.
+//! Reading the files a client offers, line by line: over plain HTTP/1.1, or where there is no network as given.
 
+use crate::files::Files;
+use axum::body::Body;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Buf, Bytes, BytesMut};
@@ -9,7 +11,16 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::http::uri::Authority;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use tokio::net::TcpStream;
+
+/// How files are read.
+pub(crate) enum Reader {
+    /// From where their URL says.
+    Http,
+    /// From here, whatever their URL.
+    Given(Arc<dyn Files>),
+}
 
 /// A file as a job was told to read it.
 #[derive(Clone)]
@@ -36,27 +47,37 @@ pub(crate) enum Unread {
 pub(crate) struct Lines {
     /// What the file server says it is; empty when it says nothing.
     pub(crate) content_type: String,
-    body: Incoming,
+    body: Body,
     buffer: BytesMut,
     ended: bool,
 }
 
 impl Source {
     /// Asks for the file and reads the head of the answer.
-    pub(crate) async fn open(&self) -> Result<Lines, Unread> {
+    pub(crate) async fn open(&self, reader: &Reader) -> Result<Lines, Unread> {
         let uri: Uri = self.url.parse().map_err(|_| Unread::Unsupported)?;
         let authority = uri.authority().filter(|_| uri.scheme_str() == Some("http")).ok_or(Unread::Unsupported)?;
-        let answer = self.ask(&uri, authority).await?;
+        match reader {
+            Reader::Http => self.fetch(&uri, authority).await,
+            Reader::Given(files) => match files.read(&self.url) {
+                Some(content) => Ok(Lines::of(&content)),
+                None => Err(Unread::Unreachable(address(authority))),
+            },
+        }
+    }
+
+    async fn fetch(&self, uri: &Uri, authority: &Authority) -> Result<Lines, Unread> {
+        let answer = self.ask(uri, authority).await?;
         if !answer.status().is_success() {
             return Err(Unread::Refused(answer.status().as_u16()));
         }
         let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
-        Ok(Lines { content_type, body: answer.into_body(), buffer: BytesMut::new(), ended: false })
+        Ok(Lines { content_type, body: Body::new(answer.into_body()), buffer: BytesMut::new(), ended: false })
     }
 
     async fn ask(&self, uri: &Uri, authority: &Authority) -> Result<Response<Incoming>, Unread> {
-        let address = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
+        let address = address(authority);
         let stream = TcpStream::connect(&address).await.map_err(|_| Unread::Unreachable(address))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -70,7 +91,17 @@ impl Source {
     }
 }
 
+fn address(authority: &Authority) -> String {
+    format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80))
+}
+
 impl Lines {
+    /// A file that is here already, said to be what it ought to be.
+    fn of(content: &[u8]) -> Self {
+        let content_type = "application/fhir+ndjson".to_owned();
+        Self { content_type, body: Body::empty(), buffer: BytesMut::from(content), ended: true }
+    }
+
     /// The next line without its end, blank or not.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Unread> {
         loop {
@@ -99,6 +130,12 @@ impl Lines {
             None => self.ended = true,
         }
         Ok(())
+    }
+}
+
+impl From<axum::Error> for Unread {
+    fn from(error: axum::Error) -> Self {
+        Self::Broken(error.to_string())
     }
 }
 

@@ -1,11 +1,13 @@
 //! What stands before every endpoint: the log entry, the credentials and the scripted faults.
 
+use crate::json;
 use crate::outcome::{Issue, outcome};
 use crate::reply::{FHIR_JSON, empty, reply, with};
 use crate::script::{Action, Canned, Endpoint, Script};
 use crate::seen::Entry;
 use crate::server::Server;
-use crate::{cut, json};
+use crate::wire::{CutShort, HangUp, Late};
+use crate::world::Pace;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -15,7 +17,9 @@ use axum::routing::MethodRouter;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::BodyExt;
-use hyper::header::{AUTHORIZATION, CONTENT_LOCATION, HeaderMap, HeaderName, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+};
 use hyper::{StatusCode, Uri};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +28,6 @@ const PROXY_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</t
     <body><h1>502 Bad Gateway</h1><p>The practice proxy got no answer.</p></body></html>\n";
 
 const GARBAGE: &str = r#"{"resourceType":"OperationOut"#;
-
-/// Marks an answer that must not be sent: the connection is closed instead.
-#[derive(Clone, Copy)]
-pub(crate) struct HangUp;
 
 /// Puts the front before the routes of one endpoint.
 pub(crate) fn at<S>(server: &Arc<Server>, endpoint: Endpoint, routes: MethodRouter<S>) -> MethodRouter<S>
@@ -49,7 +49,7 @@ async fn pass(
     }
     match server.fault(endpoint) {
         None => next.run(request).await,
-        Some(action) => play(action, request, next).await,
+        Some(action) => play(action, &server, entry, request, next).await,
     }
 }
 
@@ -76,15 +76,21 @@ fn unauthorized(scheme: &str) -> Response {
 }
 
 /// Plays a fault. Where the answer is spoilt rather than replaced, the work behind it is done first.
-async fn play(action: Action, request: Request, next: Next) -> Response {
+async fn play(action: Action, server: &Server, entry: Entry, request: Request, next: Next) -> Response {
     match action {
+        Action::AcceptThenDelayMs(millis) => {
+            let response = next.run(request).await;
+            wait(server, millis).await;
+            late(response, millis)
+        }
         Action::AcceptThenDrop => hang_up(next.run(request).await),
         Action::Answer(canned) => answer(canned),
         Action::DelayMs(millis) => {
-            tokio::time::sleep(Duration::from_millis(millis)).await;
-            next.run(request).await
+            wait(server, millis).await;
+            late(next.run(request).await, millis)
         }
         Action::Drop => hang_up(empty(StatusCode::OK)),
+        Action::Duplicate => twice(server, entry, request, next).await,
         Action::GarbageJson => next.run(request).await.map(|_| Body::from(GARBAGE)),
         Action::HtmlPage => reply(StatusCode::BAD_GATEWAY, "text/html; charset=utf-8", PROXY_PAGE),
         Action::NoContentLocation => relocate(next.run(request).await, |_| None),
@@ -96,6 +102,30 @@ async fn play(action: Action, request: Request, next: Next) -> Response {
             relocate(next.run(request).await, |uri| Some(format!("http://{host}{}", path_and_query(uri))))
         }
     }
+}
+
+/// Waits where waiting is the server's business.
+async fn wait(server: &Server, millis: u64) {
+    if server.pace == Pace::Waits {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+fn late(mut response: Response, millis: u64) -> Response {
+    response.extensions_mut().insert(Late(millis));
+    response
+}
+
+/// The second delivery has its own place in the log. It is not counted where faults are, and its answer is lost.
+async fn twice(server: &Server, entry: Entry, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let body = whole(body).await;
+    let copy = || Request::from_parts(head.clone(), Body::from(body.clone()));
+    let first = next.clone().run(copy()).await;
+    let again = server.log.arrived_again(entry);
+    let second = next.run(copy()).await;
+    server.log.answered(again, second.status().as_u16());
+    first
 }
 
 fn hang_up(mut response: Response) -> Response {
@@ -131,10 +161,19 @@ fn path_and_query(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |path| path.as_str())
 }
 
+/// Announces the whole body and keeps only its beginning.
 async fn truncate(response: Response, length: usize) -> Response {
     let (head, body) = response.into_parts();
-    let whole = body.collect().await.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
-    cut::cut_short(head, &whole, length)
+    let whole = whole(body).await;
+    let part = whole.slice(..length.min(whole.len()));
+    let mut response = Response::from_parts(head, Body::from(part));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    response.extensions_mut().insert(CutShort);
+    response
+}
+
+async fn whole(body: Body) -> Bytes {
+    body.collect().await.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes)
 }
 
 #[cfg(test)]

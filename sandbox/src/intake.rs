@@ -23,13 +23,19 @@ pub(crate) enum Refusal {
     Dangling { path: String, target: String },
 }
 
+/// How many resources a job really stored, and how many it refused one by one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) stored: u64,
+    pub(crate) refused: u64,
+}
+
 /// Takes in a batch and says what became of each resource, in the same order.
 ///
 /// The batch is one set: the order of its resources decides only which of two with the same id is the newer one.
 pub(crate) fn take_in(store: &Store, script: &Script, integrity: bool, batch: &[(String, Resource)]) -> Vec<Verdict> {
     let refusals = refusals(store, script, integrity, batch);
-    let accepted = refusals.iter().filter(|refusal| refusal.is_none()).count();
-    let mut honest = accepted.saturating_sub(script.lie_drop as usize);
+    let mut honest = really(script, refusals.iter().filter(|refusal| refusal.is_none()).count());
     let mut take = |id: &str, resource: &Resource| {
         let really = honest > 0;
         honest = honest.saturating_sub(1);
@@ -37,6 +43,17 @@ pub(crate) fn take_in(store: &Store, script: &Script, integrity: bool, batch: &[
     };
     let pairs = batch.iter().zip(refusals);
     pairs.map(|((id, resource), no)| no.map_or_else(|| take(id, resource), Verdict::Refused)).collect()
+}
+
+/// What the verdicts of a batch really amount to, lies left out.
+pub(crate) fn tally(script: &Script, verdicts: &[Verdict]) -> Tally {
+    let refused = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Refused(_))).count();
+    Tally { stored: really(script, verdicts.len() - refused) as u64, refused: refused as u64 }
+}
+
+/// How many of the accepted resources are really stored.
+fn really(script: &Script, accepted: usize) -> usize {
+    accepted.saturating_sub(script.lie_drop as usize)
 }
 
 fn refusals(store: &Store, script: &Script, integrity: bool, batch: &[(String, Resource)]) -> Vec<Option<Refusal>> {
@@ -78,6 +95,12 @@ fn first_dangling(store: &Store, accepted: &HashSet<(&str, &str)>, resource: &Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::MachineClock;
+    use std::sync::Arc;
+
+    fn store() -> Store {
+        Store::new(Arc::new(MachineClock))
+    }
 
     fn batch(lines: &[&str]) -> Vec<(String, Resource)> {
         let parse = |line: &&str| Resource::parse(line.as_bytes()).unwrap();
@@ -92,14 +115,14 @@ mod tests {
 
     #[test]
     fn references_within_a_batch_may_point_forward() {
-        let store = Store::default();
+        let store = store();
         take_in(&store, &Script::default(), true, &batch(&CHAIN));
         assert_eq!(store.count(), 3);
     }
 
     #[test]
     fn a_refusal_takes_with_it_what_depends_on_it() {
-        let store = Store::default();
+        let store = store();
         let script = Script { reject_ids: vec!["p".to_owned()], ..Script::default() };
         let verdicts = take_in(&store, &script, true, &batch(&CHAIN));
         assert!(matches!(&verdicts[0], Verdict::Refused(Refusal::Dangling { target, .. }) if target == "Encounter/e"));
@@ -109,10 +132,11 @@ mod tests {
 
     #[test]
     fn a_lie_claims_all_and_drops_the_last_ones() {
-        let store = Store::default();
+        let store = store();
         let script = Script { lie_drop: 2, ..Script::default() };
         let verdicts = take_in(&store, &script, false, &batch(&CHAIN));
         assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Stored(Change::Created))));
         assert_eq!((store.count(), store.count_of("Observation")), (1, 1));
+        assert_eq!(tally(&script, &verdicts), Tally { stored: 1, refused: 0 });
     }
 }

@@ -1,10 +1,13 @@
-//! Jobs: work in the background, and what a poll may know of it.
+//! Jobs: work of a kick-off, and what a poll may know of it.
 
+use crate::clock::millis_between;
+use crate::ledger::{Entry, Fate, Worked};
 use crate::script::Script;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::server::Server;
+use crate::world::Pace;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -12,109 +15,228 @@ use tokio::task::AbortHandle;
 /// within it, so that the number of polls they take depends on the script and not on the machine.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// What a job ends with.
+pub(crate) trait Ending: Send + Sync + 'static {
+    /// What the books say of it.
+    fn worked(&self) -> Worked;
+}
+
 /// A job that ends with an `E`.
 pub(crate) struct Job<E> {
-    /// When the kick-off was accepted.
-    pub(crate) created: SystemTime,
-    polls: AtomicU32,
-    end_shown: AtomicBool,
+    pub(crate) entry: Arc<Entry>,
     end: watch::Receiver<Option<Arc<E>>>,
-    task: AbortHandle,
+    /// `None`: the work is done within the kick-off.
+    task: Option<AbortHandle>,
 }
 
 impl<E> Job<E> {
     /// The end, if the work is over or about to be.
     pub(crate) async fn end(&self) -> Option<Arc<E>> {
+        if self.task.is_none() {
+            return self.end.borrow().clone();
+        }
         let mut end = self.end.clone();
         let over = tokio::time::timeout(GRACE, end.wait_for(Option::is_some)).await;
         over.ok()?.ok()?.clone()
-    }
-
-    /// Notes that a client has been told how the job ended, which frees its place.
-    pub(crate) fn show_end(&self) {
-        self.end_shown.store(true, Ordering::Relaxed);
     }
 }
 
 /// A job nobody can ask for any more stops working.
 impl<E> Drop for Job<E> {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
+}
+
+/// A poll that found its job.
+pub(crate) struct Poll<E> {
+    pub(crate) job: Arc<Job<E>>,
+    /// Which poll of this job it is, from 1.
+    pub(crate) number: u32,
+    age_ms: u64,
+}
+
+impl<E> Poll<E> {
+    /// The end, if the script lets this poll see it.
+    pub(crate) async fn end(&self, script: &Script) -> Option<Arc<E>> {
+        if script.due(self.number - 1, self.age_ms) { self.job.end().await } else { None }
+    }
+
+    /// How much of a job is done whose length is a time. `None`: its length is a number of polls.
+    pub(crate) fn percent_of_time(&self, script: &Script) -> Option<u64> {
+        script.job_ms.map(|length| (self.age_ms.saturating_mul(100) / length.max(1)).min(99))
+    }
+}
+
+/// Why a kick-off started no job.
+pub(crate) enum Unstarted<E> {
+    /// This one makes it needless.
+    Known(Arc<Job<E>>),
+    /// The script leaves no place for one more.
+    Full,
 }
 
 /// The jobs a server knows, by id.
 pub(crate) struct Jobs<E> {
-    all: Mutex<HashMap<String, Arc<Job<E>>>>,
+    server: Arc<Server>,
+    all: Mutex<BTreeMap<String, Arc<Job<E>>>>,
 }
 
-impl<E: Send + Sync + 'static> Jobs<E> {
-    pub(crate) fn new() -> Self {
-        Self { all: Mutex::default() }
+impl<E: Ending> Jobs<E> {
+    pub(crate) fn new(server: &Arc<Server>) -> Self {
+        Self { server: Arc::clone(server), all: Mutex::default() }
     }
 
-    /// Starts work under an id.
-    pub(crate) fn start(&self, id: String, work: impl Future<Output = E> + Send + 'static) {
-        let (done, end) = watch::channel(None);
-        let task = tokio::spawn(async move { done.send_replace(Some(Arc::new(work.await))) }).abort_handle();
-        let (polls, end_shown) = (AtomicU32::new(0), AtomicBool::new(false));
-        let job = Job { created: SystemTime::now(), polls, end_shown, end, task };
-        self.lock().insert(id, Arc::new(job));
+    /// Starts work under an id, unless one of the jobs there are is `known` to be the wanted one, or there is no
+    /// place.
+    pub(crate) async fn start(
+        &self,
+        id: String,
+        entry: Entry,
+        known: impl Fn(&Entry, &Entry) -> bool,
+        work: impl Future<Output = E> + Send + 'static,
+    ) -> Result<(), Unstarted<E>> {
+        // Who owns time also waits for the work: then it is over before the kick-off is answered.
+        if let Some(work) = self.enter(id, entry, known, work)? {
+            work.await;
+        }
+        Ok(())
     }
 
-    /// Counts a poll and says which one it was, from 1. `None`: no such job, or one the script forgets.
-    pub(crate) fn poll(&self, id: &str, script: &Script) -> Option<(Arc<Job<E>>, u32)> {
-        let job = self.find(id)?;
-        let number = job.polls.fetch_add(1, Ordering::Relaxed) + 1;
-        if script.forget_jobs_after_polls.is_some_and(|most| number > most) {
-            self.forget(id);
+    /// Enters a job, and hands back the work where nobody does it yet.
+    fn enter(
+        &self,
+        id: String,
+        entry: Entry,
+        known: impl Fn(&Entry, &Entry) -> bool,
+        work: impl Future<Output = E> + Send + 'static,
+    ) -> Result<Option<impl Future<Output = ()> + Send + 'static>, Unstarted<E>> {
+        let mut all = self.lock();
+        if let Some(job) = all.values().find(|job| known(&job.entry, &entry)) {
+            return Err(Unstarted::Known(Arc::clone(job)));
+        }
+        if full(&all, &self.server.script()) {
+            return Err(Unstarted::Full);
+        }
+        let (entry, (done, end)) = (Arc::new(entry), watch::channel(None));
+        let booked = Arc::clone(&entry);
+        let work = async move {
+            let end = work.await;
+            booked.worked(end.worked());
+            done.send_replace(Some(Arc::new(end)));
+        };
+        self.server.ledger.add(Arc::clone(&entry));
+        let (task, work) = match self.server.pace {
+            Pace::Waits => (Some(tokio::spawn(work).abort_handle()), None),
+            Pace::Tells => (None, Some(work)),
+        };
+        all.insert(id, Arc::new(Job { entry, end, task }));
+        Ok(work)
+    }
+
+    /// Enters a job whose work is over already.
+    pub(crate) fn enter_done(&self, id: String, entry: Entry, end: E) {
+        let entry = Arc::new(entry);
+        entry.worked(end.worked());
+        self.server.ledger.add(Arc::clone(&entry));
+        let (_, end) = watch::channel(Some(Arc::new(end)));
+        self.lock().insert(id, Arc::new(Job { entry, end, task: None }));
+    }
+
+    /// Counts a poll. `None`: no such job, or one the script forgets.
+    pub(crate) fn poll(&self, id: &str) -> Option<Poll<E>> {
+        let (job, script) = (self.find(id)?, self.server.script());
+        let expired = script.forget_after_end.is_some_and(|most| job.entry.ends_shown() >= most);
+        let number = job.entry.poll();
+        if expired || script.forget_jobs_after_polls.is_some_and(|most| number > most) {
+            self.forget(id, Fate::Lost);
             return None;
         }
-        Some((job, number))
+        let age_ms = millis_between(job.entry.created, self.server.now());
+        Some(Poll { job, number, age_ms })
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Job<E>>> {
         self.lock().get(id).cloned()
     }
 
+    /// The jobs that are known, oldest first.
+    pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
+        let mut list: Vec<_> = self.lock().values().map(|job| Arc::clone(&job.entry)).collect();
+        list.sort_by_key(|entry| entry.created);
+        list
+    }
+
     /// Stops and forgets a job. Whether there was one.
-    pub(crate) fn forget(&self, id: &str) -> bool {
-        self.lock().remove(id).is_some()
+    pub(crate) fn forget(&self, id: &str, why: Fate) -> bool {
+        let Some(job) = self.lock().remove(id) else { return false };
+        job.entry.stop(why, &self.server.script(), self.server.now());
+        true
     }
 
-    /// Whether the script leaves no place for one more job.
-    pub(crate) fn full(&self, script: &Script) -> bool {
-        let running = self.lock().values().filter(|job| !job.end_shown.load(Ordering::Relaxed)).count();
-        script.max_concurrent.is_some_and(|most| running >= most as usize)
+    /// Forgets every job, as a restart does that keeps none.
+    pub(crate) fn lose(&self) {
+        let ids: Vec<_> = self.lock().keys().cloned().collect();
+        ids.iter().for_each(|id| {
+            self.forget(id, Fate::Lost);
+        });
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Job<E>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Job<E>>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the script leaves no place for one more job. One whose end was shown has left its place.
+fn full<E>(all: &BTreeMap<String, Arc<Job<E>>>, script: &Script) -> bool {
+    let running = all.values().filter(|job| job.entry.ends_shown() == 0).count();
+    script.max_concurrent.is_some_and(|most| running >= most as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::MachineClock;
+    use crate::intake::Tally;
+    use crate::ledger::Starter;
+    use crate::world::Surroundings;
+    use bytes::Bytes;
+    use std::time::SystemTime;
+
+    impl Ending for i32 {
+        fn worked(&self) -> Worked {
+            Worked::Done(Tally::default())
+        }
+    }
+
+    fn jobs(script: Script) -> Jobs<i32> {
+        let surroundings = Surroundings::network(Arc::new(MachineClock));
+        Jobs::new(&Arc::new(Server::new("http://a/fhir".to_owned(), script, surroundings)))
+    }
+
+    async fn start(jobs: &Jobs<i32>, id: &str) -> bool {
+        let entry = Entry::new(Starter::KickOff, id.to_owned(), Bytes::new(), SystemTime::now());
+        jobs.start(id.to_owned(), entry, |_, _| false, async { 7 }).await.is_ok()
+    }
 
     #[tokio::test]
     async fn polls_are_counted_until_the_job_is_forgotten() {
-        let jobs = Jobs::new();
-        let script = Script { forget_jobs_after_polls: Some(2), ..Script::default() };
-        jobs.start("a".to_owned(), async { 7 });
-        assert_eq!(jobs.poll("a", &script).unwrap().1, 1);
-        let (job, number) = jobs.poll("a", &script).unwrap();
-        assert_eq!((number, *job.end().await.unwrap()), (2, 7));
-        assert!(jobs.poll("a", &script).is_none() && jobs.find("a").is_none());
+        let jobs = jobs(Script { forget_jobs_after_polls: Some(2), ..Script::default() });
+        assert!(start(&jobs, "a").await);
+        assert_eq!(jobs.poll("a").unwrap().number, 1);
+        let poll = jobs.poll("a").unwrap();
+        assert_eq!((poll.number, *poll.job.end().await.unwrap()), (2, 7));
+        assert!(jobs.poll("a").is_none() && jobs.find("a").is_none());
     }
 
     #[tokio::test]
     async fn a_job_keeps_its_place_until_its_end_was_shown() {
-        let jobs = Jobs::new();
-        let script = Script { max_concurrent: Some(1), ..Script::default() };
-        jobs.start("a".to_owned(), async { 7 });
-        assert!(jobs.full(&script));
-        jobs.find("a").unwrap().show_end();
-        assert!(!jobs.full(&script));
+        let jobs = jobs(Script { max_concurrent: Some(1), ..Script::default() });
+        assert!(start(&jobs, "a").await);
+        assert!(!start(&jobs, "b").await);
+        jobs.find("a").unwrap().entry.show_end();
+        assert!(start(&jobs, "b").await);
     }
 }

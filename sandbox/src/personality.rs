@@ -5,6 +5,7 @@ mod smart_manifest;
 
 use crate::server::Server;
 use axum::Router;
+use smart_manifest::Registration;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,25 +17,51 @@ pub enum Personality {
     Hapi,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
     SmartManifest,
+    /// As [`Personality::SmartManifest`], but a kick-off with the bytes of a known one is that job, as with the
+    /// servers of Microsoft and CSIRO (Pathling). A test dialect.
+    SameBytes,
+    /// As [`Personality::SmartManifest`], but the caller names each job, and a name is good for one, as with Aidbox
+    /// v2. A test dialect.
+    CallerKey,
+    /// As [`Personality::SmartManifest`], with a list of jobs, as Google has. A test dialect.
+    Listed,
+}
+
+/// What a test can do at a server that no client can.
+pub(crate) trait Desk: Send + Sync {
+    /// Enters a job of somebody else. Its status URL.
+    fn foreign_job(&self, source: &str) -> String;
+
+    /// Forgets every job.
+    fn lose_jobs(&self);
 }
 
 impl Personality {
-    /// Every personality, in the order of their names.
+    /// The real servers, in the order of their names.
     pub const ALL: [Self; 2] = [Self::Hapi, Self::SmartManifest];
+
+    /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
+    pub const EVERY: [Self; 5] = [Self::Hapi, Self::SmartManifest, Self::SameBytes, Self::CallerKey, Self::Listed];
 
     /// The name to type.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hapi => "hapi",
             Self::SmartManifest => "smart-manifest",
+            Self::SameBytes => "same-bytes",
+            Self::CallerKey => "caller-key",
+            Self::Listed => "listed",
         }
     }
 
-    /// Everything the server answers, relative to its base.
-    pub(crate) fn routes(self, server: &Arc<Server>) -> Router {
+    /// Everything the server answers, relative to its base, and who does it.
+    pub(crate) fn open(self, server: &Arc<Server>) -> (Router, Arc<dyn Desk>) {
         match self {
-            Self::Hapi => hapi::routes(server),
-            Self::SmartManifest => smart_manifest::routes(server),
+            Self::Hapi => hapi::open(server),
+            Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
+            Self::SameBytes => smart_manifest::open(server, Registration::SameBytes),
+            Self::CallerKey => smart_manifest::open(server, Registration::CallerKey),
+            Self::Listed => smart_manifest::open(server, Registration::Listed),
         }
     }
 }
@@ -49,7 +76,7 @@ impl FromStr for Personality {
     type Err = UnknownPersonality;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|personality| personality.name() == name);
+        let found = Self::EVERY.into_iter().find(|personality| personality.name() == name);
         found.ok_or_else(|| UnknownPersonality(name.to_owned()))
     }
 }
@@ -73,7 +100,7 @@ mod tests {
 
     #[test]
     fn every_personality_is_found_by_its_name() {
-        for personality in Personality::ALL {
+        for personality in Personality::EVERY {
             assert_eq!(personality.name().parse(), Ok(personality));
         }
         let error = "hapy".parse::<Personality>().unwrap_err();

@@ -1,7 +1,7 @@
 //! Answers of the server, built in one place.
 
-use crate::clock;
-use crate::script::Script;
+use crate::moment;
+use crate::server::Server;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -34,10 +34,11 @@ pub(crate) fn with(mut response: Response, name: HeaderName, value: &str) -> Res
 }
 
 /// The same answer with `Retry-After` as the script wants it, or else as the personality does.
-pub(crate) fn retry_after(response: Response, script: &Script, habit: &str) -> Response {
+pub(crate) fn retry_after(response: Response, server: &Server, habit: &str) -> Response {
+    let script = server.script();
     match script.retry_after.as_deref().unwrap_or(habit) {
         "" => response,
-        value => with(response, RETRY_AFTER, &clock::retry_after(value, script.retry_after_date)),
+        value => with(response, RETRY_AFTER, &moment::retry_after(value, script.retry_after_date, server.now())),
     }
 }
 

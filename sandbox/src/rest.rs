@@ -5,7 +5,7 @@ use crate::reply::{FHIR_JSON, reply, with};
 use crate::script::Endpoint;
 use crate::server::Server;
 use crate::store::Stored;
-use crate::{clock, identity, json, r4};
+use crate::{json, moment, r4};
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -14,7 +14,6 @@ use hyper::header::{CONTENT_LOCATION, ETAG, LAST_MODIFIED};
 use hyper::{StatusCode, Uri};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// How many resources a page holds when the client does not say: HAPI's default, and a trap for those who read on.
 const PAGE: usize = 20;
@@ -77,7 +76,7 @@ async fn search(
     }
     let page = Page::of(&parameters);
     let matches = rest.server.store.select(&kind, page.ids.as_deref());
-    let bundle = page.bundle(&rest.server.base, &kind, &uri, &matches);
+    let bundle = page.bundle(&rest.server, &kind, &uri, &matches);
     reply(StatusCode::OK, FHIR_JSON, json::compact(&bundle))
 }
 
@@ -98,9 +97,10 @@ impl<'a> Page<'a> {
         Self { ids, offset: number("_offset").unwrap_or(0), length }
     }
 
-    fn bundle(&self, base: &str, kind: &str, uri: &Uri, matches: &[Stored]) -> Value {
-        let mut bundle = json!({"resourceType": "Bundle", "id": identity::uuid(), "type": "searchset",
-            "meta": {"lastUpdated": clock::instant(SystemTime::now())}, "total": matches.len()});
+    fn bundle(&self, server: &Server, kind: &str, uri: &Uri, matches: &[Stored]) -> Value {
+        let base = &server.base;
+        let mut bundle = json!({"resourceType": "Bundle", "id": server.ids.uuid(), "type": "searchset",
+            "meta": {"lastUpdated": moment::instant(server.now())}, "total": matches.len()});
         if self.length == 0 {
             bundle["meta"]["tag"] = subsetted();
             return bundle;

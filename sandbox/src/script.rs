@@ -13,6 +13,11 @@ use std::collections::BTreeMap;
 pub struct Script {
     /// How many polls are answered with "still running" before the end is shown. The real work must be over as well.
     pub polls_until_done: u32,
+    /// How long a job takes at least, in milliseconds of the server's clock since its kick-off. The number of polls
+    /// does not matter then.
+    pub job_ms: Option<u64>,
+    /// How long after its kick-off a job appears in the list of jobs, in milliseconds.
+    pub list_lag_ms: u64,
     /// The raw `Retry-After` of 202 and 429. `None`: what the personality sends. Empty: no such header.
     pub retry_after: Option<String>,
     /// Sends the seconds of `Retry-After` as the HTTP-date they amount to, the other form RFC 9110 §10.2.3 allows.
@@ -36,6 +41,8 @@ pub struct Script {
     pub require_basic: Option<String>,
     /// Forgets a job after this many polls: the next one finds nothing.
     pub forget_jobs_after_polls: Option<u32>,
+    /// Forgets a job once this many polls were answered with its end: its result has expired.
+    pub forget_after_end: Option<u32>,
     /// Refuses a kick-off with 429 while this many jobs have not shown their end to anybody.
     pub max_concurrent: Option<u32>,
     /// What goes wrong, and when. The first fault that applies to a request is played.
@@ -46,6 +53,8 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             polls_until_done: 2,
+            job_ms: None,
+            list_lag_ms: 0,
             retry_after: None,
             retry_after_date: false,
             import_enabled: true,
@@ -57,9 +66,17 @@ impl Default for Script {
             require_bearer: None,
             require_basic: None,
             forget_jobs_after_polls: None,
+            forget_after_end: None,
             max_concurrent: None,
             faults: Vec::new(),
         }
+    }
+}
+
+impl Script {
+    /// Whether a poll may show the end of a job of this age that had this many polls before.
+    pub(crate) fn due(&self, polls: u32, age_ms: u64) -> bool {
+        self.job_ms.map_or(polls >= self.polls_until_done, |length| age_ms >= length)
     }
 }
 
@@ -98,6 +115,8 @@ pub enum Endpoint {
     ErrorFile,
     /// The request that starts an import.
     KickOff,
+    /// The list of jobs, where there is one.
+    List,
     /// The capability statement.
     Metadata,
     /// A definition the capability statement points to.
@@ -114,6 +133,8 @@ pub enum Endpoint {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
+    /// Does the work, then waits this many milliseconds before it answers.
+    AcceptThenDelayMs(u64),
     /// Does the work, then closes the connection without an answer: the client cannot know that it was heard.
     AcceptThenDrop,
     /// Answers this instead of doing the work.
@@ -122,6 +143,8 @@ pub enum Action {
     DelayMs(u64),
     /// Closes the connection without an answer and does no work.
     Drop,
+    /// The network delivers the request twice: does the work twice, and sends the first answer.
+    Duplicate,
     /// Sends the real status and headers with a body that only begins like JSON.
     GarbageJson,
     /// Answers 502 with the HTML page of a proxy and does no work.
@@ -177,9 +200,9 @@ mod tests {
     #[test]
     fn every_action_can_be_written_in_json() {
         let actions = r#"["accept-then-drop", {"answer": {"status": 503, "headers": {"Retry-After": "1"}}},
-            {"delay-ms": 5}, "drop", "garbage-json", "html-page", "no-content-location",
+            {"delay-ms": 5}, "drop", {"accept-then-delay-ms": 5}, "duplicate", "garbage-json", "html-page", "no-content-location",
             "relative-content-location", {"truncate-body": 7}, {"wrong-host-content-location": "10.0.0.1:80"}]"#;
-        assert_eq!(serde_json::from_str::<Vec<Action>>(actions).unwrap().len(), 10);
+        assert_eq!(serde_json::from_str::<Vec<Action>>(actions).unwrap().len(), 12);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The log of what reached the server: the oracle of the tests.
 
+use crate::clock::{Clock, millis_between};
 use crate::script::Endpoint;
 use bytes::Bytes;
 use hyper::http::request::Parts;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 /// One request as the server saw it.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
-    /// When it had arrived completely, in milliseconds since the server started.
+    /// When it had arrived completely, in milliseconds of the server's clock since the server started.
     pub at_ms: u64,
     /// What it was taken for. `None`: no endpoint of this personality.
     pub endpoint: Option<Endpoint>,
@@ -38,13 +39,14 @@ pub(crate) struct Entry(usize);
 
 /// Everything seen so far, in order of arrival.
 pub(crate) struct Log {
-    started: Instant,
+    clock: Arc<dyn Clock>,
+    started: SystemTime,
     seen: Mutex<Vec<Seen>>,
 }
 
 impl Log {
-    pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), seen: Mutex::default() }
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { started: clock.now(), clock, seen: Mutex::default() }
     }
 
     /// Writes a request down before anything is done with it.
@@ -55,10 +57,18 @@ impl Log {
             path_and_query: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
             body: body.to_vec(),
-            at_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            at_ms: self.now_ms(),
             endpoint: None,
             status: None,
         });
+        Entry(all.len() - 1)
+    }
+
+    /// Writes the same request down once more, as one the network delivered again.
+    pub(crate) fn arrived_again(&self, first: Entry) -> Entry {
+        let mut all = self.lock();
+        let again = Seen { at_ms: self.now_ms(), status: None, ..all[first.0].clone() };
+        all.push(again);
         Entry(all.len() - 1)
     }
 
@@ -78,6 +88,16 @@ impl Log {
 
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
         self.lock().iter().filter(|seen| seen.endpoint == Some(endpoint)).count()
+    }
+
+    /// How many requests to cancel named this path and query.
+    pub(crate) fn deletes_of(&self, place: &str) -> usize {
+        let cancels = |seen: &&Seen| seen.endpoint == Some(Endpoint::Delete) && seen.path_and_query == place;
+        self.lock().iter().filter(cancels).count()
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis_between(self.started, self.clock.now())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {

@@ -1,10 +1,20 @@
 //! What every endpoint of a running server shares.
 
+use crate::clock::Clock;
+use crate::fetch::Reader;
+use crate::identity::Ids;
+use crate::ledger::{JobRecord, Ledger};
 use crate::script::{Action, Endpoint, Script};
 use crate::seen::Log;
 use crate::store::Store;
+use crate::world::{Pace, Surroundings};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::Notify;
+
+/// Where the FHIR base begins behind the host.
+pub(crate) const ROOT: &str = "/fhir";
 
 /// The state behind the endpoints that does not depend on the personality.
 pub(crate) struct Server {
@@ -12,7 +22,13 @@ pub(crate) struct Server {
     pub(crate) base: String,
     pub(crate) store: Store,
     pub(crate) log: Log,
-    accepted: Mutex<Vec<String>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) reader: Reader,
+    pub(crate) ids: Ids,
+    pub(crate) pace: Pace,
+    /// Told when the server restarts, which closes its connections.
+    pub(crate) restarted: Notify,
+    clock: Arc<dyn Clock>,
     playing: Mutex<Playing>,
 }
 
@@ -24,9 +40,24 @@ struct Playing {
 }
 
 impl Server {
-    pub(crate) fn new(base: String, script: Script) -> Self {
-        let playing = Mutex::new(Playing { script: Arc::new(script), ..Playing::default() });
-        Self { base, store: Store::default(), log: Log::new(), accepted: Mutex::default(), playing }
+    pub(crate) fn new(base: String, script: Script, surroundings: Surroundings) -> Self {
+        let Surroundings { clock, reader, ids, pace } = surroundings;
+        Self {
+            base,
+            store: Store::new(Arc::clone(&clock)),
+            log: Log::new(Arc::clone(&clock)),
+            ledger: Ledger::default(),
+            reader,
+            ids,
+            pace,
+            restarted: Notify::new(),
+            clock,
+            playing: Mutex::new(Playing { script: Arc::new(script), ..Playing::default() }),
+        }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     pub(crate) fn script(&self) -> Arc<Script> {
@@ -48,17 +79,11 @@ impl Server {
         Some(fault.action.clone())
     }
 
-    /// Notes that a job was really started, and where it is asked for.
-    pub(crate) fn accept(&self, status_url: &str) {
-        self.accepted_urls().push(status_url.to_owned());
-    }
-
-    pub(crate) fn accepted(&self) -> Vec<String> {
-        self.accepted_urls().clone()
-    }
-
-    fn accepted_urls(&self) -> MutexGuard<'_, Vec<String>> {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every job in the books.
+    pub(crate) fn job_records(&self) -> Vec<JobRecord> {
+        let origin = self.base.trim_end_matches(ROOT);
+        let deletes = |url: &str| self.log.deletes_of(url.trim_start_matches(origin));
+        self.ledger.records(&self.script(), self.now(), deletes)
     }
 
     fn lock(&self) -> MutexGuard<'_, Playing> {

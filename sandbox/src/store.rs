@@ -1,10 +1,11 @@
 //! What the server really holds, in memory.
 
-use crate::clock;
+use crate::clock::Clock;
+use crate::moment;
 use crate::resource::Resource;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// The newest version of a resource.
@@ -23,7 +24,7 @@ impl Stored {
             resource["meta"] = Value::Object(Map::new());
         }
         resource["meta"]["versionId"] = self.version.to_string().into();
-        resource["meta"]["lastUpdated"] = clock::instant(self.updated).into();
+        resource["meta"]["lastUpdated"] = moment::instant(self.updated).into();
         resource
     }
 }
@@ -42,12 +43,16 @@ pub(crate) enum Change {
 type Shelves = BTreeMap<String, BTreeMap<String, Stored>>;
 
 /// Resources by type and id.
-#[derive(Default)]
 pub(crate) struct Store {
+    clock: Arc<dyn Clock>,
     shelves: Mutex<Shelves>,
 }
 
 impl Store {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, shelves: Mutex::default() }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.lock().values().map(BTreeMap::len).sum()
     }
@@ -84,7 +89,7 @@ impl Store {
         if change != Change::Unchanged {
             let shelf = shelves.entry(resource.kind.clone()).or_default();
             let version = shelf.get(id).map_or(1, |old| old.version + 1);
-            shelf.insert(id.to_owned(), Stored { version, updated: SystemTime::now(), content });
+            shelf.insert(id.to_owned(), Stored { version, updated: self.clock.now(), content });
         }
         change
     }
@@ -109,6 +114,7 @@ fn text(resource: &Resource) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::MachineClock;
 
     fn patient(extra: &str) -> Resource {
         Resource::parse(format!(r#"{{"resourceType":"Patient","id":"a"{extra}}}"#).as_bytes()).unwrap()
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_last_one_wins_and_is_a_new_version() {
-        let store = Store::default();
+        let store = Store::new(Arc::new(MachineClock));
         assert_eq!(store.put(&patient(""), "a"), Change::Created);
         assert_eq!(store.put(&patient(""), "a"), Change::Unchanged);
         assert_eq!(store.judge(&patient(r#","active":true"#), "a"), Change::Updated);

@@ -14,7 +14,9 @@ mod work;
 use crate::front::at;
 use crate::job::Jobs;
 use crate::json;
+use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
+use crate::personality::Desk;
 use crate::reply::{FHIR_JSON, allow, empty, reply, with};
 use crate::rest::{self, Absent};
 use crate::script::Endpoint;
@@ -25,6 +27,7 @@ use axum::extract::OriginalUri;
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::header::{CONTENT_TYPE, HeaderName, SERVER};
 use hyper::{Method, StatusCode};
@@ -42,8 +45,32 @@ struct Hapi {
     jobs: Jobs<End>,
 }
 
-pub(super) fn routes(server: &Arc<Server>) -> Router {
-    let hapi = Arc::new(Hapi { server: Arc::clone(server), jobs: Jobs::new() });
+pub(super) fn open(server: &Arc<Server>) -> (Router, Arc<dyn Desk>) {
+    let hapi = Arc::new(Hapi { server: Arc::clone(server), jobs: Jobs::new(server) });
+    (routes(server, Arc::clone(&hapi)), hapi)
+}
+
+impl Hapi {
+    fn status_url(&self, id: &str) -> String {
+        format!("{}/$import-poll-status?_jobId={id}", self.server.base)
+    }
+}
+
+impl Desk for Hapi {
+    fn foreign_job(&self, _source: &str) -> String {
+        let (id, now) = (self.server.ids.uuid(), self.server.now());
+        let status_url = self.status_url(&id);
+        let entry = Entry::new(Starter::Somebody, status_url.clone(), Bytes::new(), now);
+        self.jobs.enter_done(id, entry, End::nothing(now));
+        status_url
+    }
+
+    fn lose_jobs(&self) {
+        self.jobs.lose();
+    }
+}
+
+fn routes(server: &Arc<Server>, hapi: Arc<Hapi>) -> Router {
     let kick_off = at(server, Endpoint::KickOff, post(kick_off::kick_off)).fallback(only_post);
     let delete = at(server, Endpoint::Delete, delete(not_deletable));
     let poll = at(server, Endpoint::Poll, get(status::poll).post(status::poll_by_parameters)).head(not_head);

@@ -5,7 +5,9 @@
 
 mod error_file;
 mod kick_off;
+mod list;
 mod metadata;
+mod registration;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,9 @@ mod work;
 use crate::front::at;
 use crate::job::Jobs;
 use crate::json;
+use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
+use crate::personality::Desk;
 use crate::reply::{FHIR_JSON, allow, reply};
 use crate::rest::{self, Absent};
 use crate::script::Endpoint;
@@ -22,9 +26,13 @@ use crate::server::Server;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
+use serde_json::json;
 use std::sync::Arc;
-use work::Manifest;
+use work::{Accepted, Manifest};
+
+pub(super) use registration::Registration;
 
 /// The draft asks for `Retry-After` and gives no value; one second suits practice.
 const RETRY_AFTER: &str = "1";
@@ -33,14 +41,45 @@ const RETRY_AFTER: &str = "1";
 struct Smart {
     server: Arc<Server>,
     jobs: Jobs<Manifest>,
+    registration: Registration,
 }
 
-pub(super) fn routes(server: &Arc<Server>) -> Router {
-    let smart = Arc::new(Smart { server: Arc::clone(server), jobs: Jobs::new() });
+pub(super) fn open(server: &Arc<Server>, registration: Registration) -> (Router, Arc<dyn Desk>) {
+    let smart = Arc::new(Smart { server: Arc::clone(server), jobs: Jobs::new(server), registration });
+    (routes(server, Arc::clone(&smart)), smart)
+}
+
+impl Smart {
+    fn status_url(&self, id: &str) -> String {
+        format!("{}/import-jobs/{id}", self.server.base)
+    }
+}
+
+impl Desk for Smart {
+    fn foreign_job(&self, source: &str) -> String {
+        let (id, now) = (self.server.ids.uuid(), self.server.now());
+        let status_url = self.status_url(&id);
+        let body = json!({"inputFormat": kick_off::NDJSON, "inputSource": source, "input": []}).to_string();
+        let job = Accepted { status_url: status_url.clone(), created: now };
+        let entry = Entry::new(Starter::Somebody, status_url.clone(), Bytes::from(body), now);
+        self.jobs.enter_done(id, entry, Manifest::of_nothing(&self.server, job));
+        status_url
+    }
+
+    fn lose_jobs(&self) {
+        self.jobs.lose();
+    }
+}
+
+fn routes(server: &Arc<Server>, smart: Arc<Smart>) -> Router {
     let kick_off = at(server, Endpoint::KickOff, post(kick_off::kick_off)).fallback(only_post);
     let job = at(server, Endpoint::Poll, get(status::poll)).merge(at(server, Endpoint::Delete, delete(status::cancel)));
     let definition = at(server, Endpoint::OperationDefinition, get(metadata::operation_definition));
-    Router::new()
+    let router = match smart.registration {
+        Registration::Listed => Router::new().route("/import-jobs", at(server, Endpoint::List, get(list::list))),
+        Registration::CallerKey | Registration::EveryKickOff | Registration::SameBytes => Router::new(),
+    };
+    router
         .route("/metadata", at(server, Endpoint::Metadata, get(metadata::capabilities)))
         .route("/OperationDefinition/import", definition)
         .route("/$import", kick_off)

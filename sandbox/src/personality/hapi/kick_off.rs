@@ -2,10 +2,11 @@
 
 use super::{Hapi, RETRY_AFTER, refusal, unknown_operation, work};
 use crate::fetch::Source;
+use crate::json;
+use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
 use crate::reply::{FHIR_JSON, reply, retry_after, with};
-use crate::script::Script;
-use crate::{identity, json};
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
@@ -37,21 +38,21 @@ pub(super) async fn kick_off(State(hapi): State<Arc<Hapi>>, headers: HeaderMap, 
         Ok(order) => order,
         Err(problem) => return refusal(StatusCode::BAD_REQUEST, problem),
     };
-    if hapi.jobs.full(&script) {
-        return retry_after(busy(), &script, RETRY_AFTER);
+    let id = hapi.server.ids.uuid();
+    let entry = Entry::new(Starter::KickOff, hapi.status_url(&id), body, hapi.server.now());
+    let work = work::run(Arc::clone(&hapi.server), script, order);
+    match hapi.jobs.start(id.clone(), entry, |_, _| false, work).await {
+        Ok(()) => accepted(&hapi, &id),
+        Err(_full) => retry_after(busy(), &hapi.server, RETRY_AFTER),
     }
-    accept(&hapi, script, order)
 }
 
-fn accept(hapi: &Hapi, script: Arc<Script>, order: Order) -> Response {
-    let id = identity::uuid();
-    let status_url = format!("{}/$import-poll-status?_jobId={id}", hapi.server.base);
+fn accepted(hapi: &Hapi, id: &str) -> Response {
+    let status_url = hapi.status_url(id);
     let body = outcome(&[
         Issue::information(format!("Bulk import job has been submitted with ID: {id}")),
         Issue::information(format!("Use the following URL to poll for job status: {status_url}")),
     ]);
-    hapi.server.accept(&status_url);
-    hapi.jobs.start(id, work::run(Arc::clone(&hapi.server), script, order));
     let response = reply(StatusCode::ACCEPTED, "application/json+fhir; charset=UTF-8", json::pretty(&body));
     with(response, CONTENT_LOCATION, &status_url)
 }

@@ -2,13 +2,12 @@
 
 use super::{Hapi, refusal};
 use crate::reply::{FHIR_JSON, reply};
-use crate::{clock, identity, json, r4};
+use crate::{json, moment, r4};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// The operations that matter, in the recorded order: the poll is an operation of its own, and both definitions are
 /// the server's own rather than published canonicals.
@@ -22,10 +21,10 @@ pub(super) async fn capabilities(State(hapi): State<Arc<Hapi>>) -> Response {
     operations.push(json!({"name": "meta", "definition": format!("{base}/OperationDefinition/Multi-its-meta")}));
     let statement = json!({
         "resourceType": "CapabilityStatement",
-        "id": identity::uuid(),
+        "id": hapi.server.ids.uuid(),
         "name": "RestServer",
         "status": "active",
-        "date": clock::instant(SystemTime::now()),
+        "date": moment::instant(hapi.server.now()),
         "publisher": "Not provided",
         "kind": "instance",
         "software": {"name": "HAPI FHIR Server", "version": "8.8.0"},

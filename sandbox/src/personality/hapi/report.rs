@@ -1,6 +1,6 @@
 //! The text HAPI calls "Bulk Import Report".
 
-use crate::clock;
+use crate::moment;
 use crate::store::Change;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -76,8 +76,8 @@ impl Report {
         }
     }
 
-    pub(super) fn end(&mut self) {
-        self.duration = self.started.elapsed().unwrap_or_default();
+    pub(super) fn end(&mut self, now: SystemTime) {
+        self.duration = now.duration_since(self.started).unwrap_or_default();
     }
 
     pub(super) fn has_failures(&self) -> bool {
@@ -104,8 +104,8 @@ impl std::fmt::Display for Report {
         let actions: u64 = self.sources.values().flat_map(|tally| tally.actions.values()).sum();
         let rate = u128::from(actions) * 1000 / self.duration.as_millis().max(1);
         writeln!(f, "Bulk Import Report\n{RULE}")?;
-        writeln!(f, "Start Time      : {}", clock::timestamp(self.started))?;
-        writeln!(f, "Duration        : {}", clock::span(self.duration))?;
+        writeln!(f, "Start Time      : {}", moment::timestamp(self.started))?;
+        writeln!(f, "Duration        : {}", moment::span(self.duration))?;
         writeln!(f, "Storage Actions : {actions} ({rate}/sec)\n{RULE}")?;
         for (url, tally) in &self.sources {
             writeln!(f, "Source: {url}\n  Outcomes:")?;

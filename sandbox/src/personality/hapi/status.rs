@@ -1,13 +1,13 @@
 //! `$import-poll-status`: five states of a job in HAPI's prose.
 
 use super::report::Report;
-use super::work::{End, Failure, RETRIES};
+use super::work::{End, Failure, Final, RETRIES};
 use super::{Hapi, RETRY_AFTER, refusal};
-use crate::job::Job;
+use crate::job::Poll;
 use crate::outcome::{Issue, outcome};
 use crate::reply::{reply, retry_after, with};
 use crate::script::Script;
-use crate::{clock, json};
+use crate::{json, moment};
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -41,36 +41,41 @@ async fn answer(hapi: &Hapi, id: Option<&str>) -> Response {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, text);
     };
     let script = hapi.server.script();
-    let Some((job, number)) = hapi.jobs.poll(id, &script) else {
+    let Some(poll) = hapi.jobs.poll(id) else {
         let text = format!("HAPI-2040: Unknown instance ID: {id}. Please check if the input job ID is valid.");
         return refusal(StatusCode::NOT_FOUND, text);
     };
-    let end = if number > script.polls_until_done { job.end().await } else { None };
-    match end {
-        None => running(&script, &progress(&job, number, script.polls_until_done)),
-        Some(end) if end.retried() && number <= script.polls_until_done.saturating_add(RETRIES) => {
-            running(&script, &started(&job, "ERRORED", "0.0%", NEVER))
+    match poll.end(&script).await {
+        None => running(hapi, &progress(&poll, &script)),
+        Some(end) if end.retried() && retrying(&poll, &script) => {
+            running(hapi, &started(&poll, "ERRORED", "0.0%", NEVER))
         }
         Some(end) => {
-            job.show_end();
+            poll.job.entry.show_end();
             over(&end)
         }
     }
 }
 
-fn progress(job: &Job<End>, number: u32, of: u32) -> String {
-    match number {
-        1 => format!("Job was created at {} and is in QUEUED state.", clock::instant(job.created)),
-        2 => started(job, "IN_PROGRESS", "0.0%", "null"),
+/// Tries are counted in polls, unless the script gives the whole job a length in time.
+fn retrying(poll: &Poll<End>, script: &Script) -> bool {
+    script.job_ms.is_none() && poll.number <= script.polls_until_done.saturating_add(RETRIES)
+}
+
+fn progress(poll: &Poll<End>, script: &Script) -> String {
+    match poll.number {
+        1 => format!("Job was created at {} and is in QUEUED state.", moment::instant(poll.job.entry.created)),
+        2 => started(poll, "IN_PROGRESS", "0.0%", "null"),
         later => {
-            let percent = f64::from(later - 2) / f64::from(of.max(later)) * 100.0;
-            started(job, "IN_PROGRESS", &format!("{percent:.1}%"), &format!("{}ms", later * 100))
+            let by_polls = f64::from(later - 2) / f64::from(script.polls_until_done.max(later)) * 100.0;
+            let percent = poll.percent_of_time(script).map_or(by_polls, |percent| percent as f64);
+            started(poll, "IN_PROGRESS", &format!("{percent:.1}%"), &format!("{}ms", u64::from(later) * 100))
         }
     }
 }
 
-fn started(job: &Job<End>, state: &str, completion: &str, eta: &str) -> String {
-    let at = clock::instant(job.created);
+fn started(poll: &Poll<End>, state: &str, completion: &str, eta: &str) -> String {
+    let at = moment::instant(poll.job.entry.created);
     format!(
         "Job was created at {at}, started at {at} and is in {state} state. \
          Current completion: {completion} and ETA is {eta}"
@@ -78,17 +83,19 @@ fn started(job: &Job<End>, state: &str, completion: &str, eta: &str) -> String {
 }
 
 /// QUEUED, IN_PROGRESS and ERRORED all look like this.
-fn running(script: &Script, progress: &str) -> Response {
+fn running(hapi: &Hapi, progress: &str) -> Response {
     let issue = Issue::uncoded("information", Some(progress.to_owned()));
     let response = with(spoken(StatusCode::ACCEPTED, &[issue]), HeaderName::from_static("x-progress"), progress);
-    retry_after(response, script, RETRY_AFTER)
+    retry_after(response, &hapi.server, RETRY_AFTER)
 }
 
 /// COMPLETED is 200 and FAILED is 500, with the report as JSON text inside the text, indented only when it failed.
 fn over(end: &End) -> Response {
-    match end {
-        End::Completed(report) => spoken(StatusCode::OK, &[Issue::uncoded("information", Some(report.to_json_text()))]),
-        End::Failed(Failure { errors, last, report }) => {
+    match &end.state {
+        Final::Completed(report) => {
+            spoken(StatusCode::OK, &[Issue::uncoded("information", Some(report.to_json_text()))])
+        }
+        Final::Failed(Failure { errors, last, report }) => {
             let text = format!("Job is in FAILED state with {errors} error count. Last error: {last}");
             let report = report.as_ref().map(Report::to_indented_json_text);
             let issues = [Issue::uncoded("error", Some(text)), Issue::uncoded("error", report)];

@@ -2,13 +2,16 @@
 
 use super::kick_off::Order;
 use super::report::{Action, Report};
-use crate::fetch::{Lines, Source, Unread};
-use crate::intake::{Refusal, Verdict, take_in};
+use crate::fetch::{Lines, Reader, Source, Unread};
+use crate::identity::Ids;
+use crate::intake::{Refusal, Tally, Verdict, take_in, tally};
+use crate::job::Ending;
+use crate::ledger::Worked;
+use crate::r4;
 use crate::resource::{Malformed, Resource};
 use crate::script::Script;
 use crate::server::Server;
 use crate::store::Store;
-use crate::{identity, r4};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -28,16 +31,36 @@ const CONTENT_TYPES: [&str; 6] = [
     "text/plain",
 ];
 
-/// How a job ended.
-pub(super) enum End {
+/// How a job ended, and what it really did.
+pub(super) struct End {
+    pub(super) state: Final,
+    tally: Tally,
+}
+
+/// The state a job stays in.
+pub(super) enum Final {
     Completed(Report),
     Failed(Failure),
 }
 
+impl Ending for End {
+    fn worked(&self) -> Worked {
+        match self.state {
+            Final::Completed(_) => Worked::Done(self.tally),
+            Final::Failed(_) => Worked::Failed(self.tally),
+        }
+    }
+}
+
 impl End {
+    /// The end of a job that had nothing to do.
+    pub(super) fn nothing(now: SystemTime) -> Self {
+        Self { state: Final::Completed(Report::new(now)), tally: Tally::default() }
+    }
+
     /// Whether the job was in the state ERRORED for a while before it failed.
     pub(super) fn retried(&self) -> bool {
-        matches!(self, Self::Failed(failure) if failure.errors > 1)
+        matches!(&self.state, Final::Failed(failure) if failure.errors > 1)
     }
 }
 
@@ -74,22 +97,26 @@ struct Origin {
 
 /// Reads every file twice, as HAPI's two passes do, and stores what the second pass read.
 pub(super) async fn run(server: Arc<Server>, script: Arc<Script>, order: Order) -> End {
-    let mut report = Report::new(SystemTime::now());
+    let mut report = Report::new(server.now());
     let mut batch = Batch::default();
-    let trouble = gather(&order, &mut batch).await.err();
-    store(&server.store, &script, &order, &batch, &mut report);
-    report.end();
+    let trouble = gather(&server, &order, &mut batch).await.err();
+    let tally = store(&server.store, &script, &order, &batch, &mut report);
+    report.end(server.now());
+    End { state: last_state(trouble, report), tally }
+}
+
+fn last_state(trouble: Option<Failure>, report: Report) -> Final {
     match trouble {
-        Some(failure) => End::Failed(failure),
+        Some(failure) => Final::Failed(failure),
         None if report.has_failures() => {
             let last = "HAPI-2673: Job completed with at least one failure".to_owned();
-            End::Failed(Failure { errors: 0, last, report: Some(report) })
+            Final::Failed(Failure { errors: 0, last, report: Some(report) })
         }
-        None => End::Completed(report),
+        None => Final::Completed(report),
     }
 }
 
-fn store(store: &Store, script: &Script, order: &Order, batch: &Batch, report: &mut Report) {
+fn store(store: &Store, script: &Script, order: &Order, batch: &Batch, report: &mut Report) -> Tally {
     let integrity = script.referential_integrity.unwrap_or(true);
     let verdicts = take_in(store, script, integrity, &batch.resources);
     for ((verdict, origin), (id, resource)) in verdicts.iter().zip(&batch.origins).zip(&batch.resources) {
@@ -102,6 +129,7 @@ fn store(store: &Store, script: &Script, order: &Order, batch: &Batch, report: &
     if let Some(first) = order.sources.first() {
         report.lie(&first.url, script.lie_count);
     }
+    tally(script, &verdicts)
 }
 
 fn explain(refusal: &Refusal, kind: &str, id: &str) -> String {
@@ -114,21 +142,21 @@ fn explain(refusal: &Refusal, kind: &str, id: &str) -> String {
 }
 
 /// Fills the batch up to the first chunk that cannot be parsed. Chunks before that one are stored all the same.
-async fn gather(order: &Order, batch: &mut Batch) -> Result<(), Failure> {
+async fn gather(server: &Server, order: &Order, batch: &mut Batch) -> Result<(), Failure> {
     for source in &order.sources {
-        let lines = open(source).await?;
+        let lines = open(&server.reader, source).await?;
         lines.skip().await.map_err(|unread| Failure::retried(&reason(&unread, &source.url)))?;
     }
     for index in 0..order.sources.len() {
-        read(order, index, batch).await?;
+        read(server, order, index, batch).await?;
     }
     Ok(())
 }
 
-async fn read(order: &Order, index: usize, batch: &mut Batch) -> Result<(), Failure> {
+async fn read(server: &Server, order: &Order, index: usize, batch: &mut Batch) -> Result<(), Failure> {
     let source = &order.sources[index];
     let broken = |unread: Unread| Failure::retried(&reason(&unread, &source.url));
-    let mut lines = open(source).await?;
+    let mut lines = open(&server.reader, source).await?;
     let mut chunk = Vec::new();
     while let Some(line) = lines.next().await.map_err(broken)? {
         if line.trim_ascii().is_empty() {
@@ -136,18 +164,18 @@ async fn read(order: &Order, index: usize, batch: &mut Batch) -> Result<(), Fail
         }
         chunk.push(parse(&line).map_err(|problem| Failure::fatal(&problem))?);
         if chunk.len() == order.chunk {
-            batch.add(index, chunk.drain(..));
+            batch.add(&server.ids, index, chunk.drain(..));
         }
     }
-    batch.add(index, chunk.drain(..));
+    batch.add(&server.ids, index, chunk.drain(..));
     Ok(())
 }
 
 impl Batch {
-    fn add(&mut self, source: usize, chunk: impl Iterator<Item = Resource>) {
+    fn add(&mut self, ids: &Ids, source: usize, chunk: impl Iterator<Item = Resource>) {
         for mut resource in chunk {
             self.origins.push(Origin { source, has_id: resource.id.is_some() });
-            let id = resource.id.clone().unwrap_or_else(identity::uuid);
+            let id = resource.id.clone().unwrap_or_else(|| ids.uuid());
             resource.name(id.clone());
             self.resources.push((id, resource));
         }
@@ -155,10 +183,10 @@ impl Batch {
 }
 
 /// Opens a file that HAPI would read. What might be bad luck is tried four times.
-async fn open(source: &Source) -> Result<Lines, Failure> {
+async fn open(reader: &Reader, source: &Source) -> Result<Lines, Failure> {
     let mut last = String::new();
     for _ in 0..=RETRIES {
-        last = match source.open().await {
+        last = match source.open(reader).await {
             Ok(lines) if supported(&lines.content_type) => return Ok(lines),
             Ok(lines) => unsupported(&lines.content_type, &source.url),
             Err(refused @ Unread::Refused(_)) => return Err(Failure::fatal(&reason(&refused, &source.url))),

@@ -1,8 +1,10 @@
 //! `POST $import`: plain JSON, and three headers with fixed values.
 
-use super::{RETRY_AFTER, Smart, refusal, work};
-use crate::identity;
+use super::work::{self, Accepted};
+use super::{RETRY_AFTER, Smart, refusal};
+use crate::job::Unstarted;
 use crate::json;
+use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
 use crate::reply::{FHIR_JSON, reply, retry_after, with};
 use crate::script::Script;
@@ -12,14 +14,18 @@ use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, CONTENT_LOCATION, CONTENT_TYPE, HeaderMap};
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::Arc;
 
-const NDJSON: &str = "application/fhir+ndjson";
+pub(super) const NDJSON: &str = "application/fhir+ndjson";
 
 /// The manifest a client sends. The draft allows fields it does not name.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Order {
+    /// What the caller calls the job, where the registration asks for it. Elsewhere anything may stand here.
+    #[serde(default)]
+    pub(super) id: Option<Value>,
     input_format: String,
     pub(super) input_source: String,
     pub(super) input: Vec<Input>,
@@ -50,20 +56,33 @@ pub(super) async fn kick_off(State(smart): State<Arc<Smart>>, headers: HeaderMap
         Ok(order) => order,
         Err(problem) => return refusal(StatusCode::BAD_REQUEST, "invalid", problem),
     };
-    if smart.jobs.full(&script) {
-        let busy = refusal(StatusCode::TOO_MANY_REQUESTS, "throttled", "Another import is running");
-        return retry_after(busy, &script, RETRY_AFTER);
-    }
-    accept(&smart, script, order)
+    let id = match smart.registration.id(&smart.server.ids, &order) {
+        Ok(id) => id,
+        Err(problem) => return refusal(StatusCode::BAD_REQUEST, "invalid", problem),
+    };
+    start(&smart, script, order, id, body).await
 }
 
-fn accept(smart: &Smart, script: Arc<Script>, order: Order) -> Response {
-    let id = identity::uuid();
-    let status_url = format!("{}/import-jobs/{id}", smart.server.base);
-    smart.server.accept(&status_url);
-    smart.jobs.start(id, work::run(Arc::clone(&smart.server), script, order, status_url.clone()));
+async fn start(smart: &Smart, script: Arc<Script>, order: Order, id: String, body: Bytes) -> Response {
+    let (status_url, created) = (smart.status_url(&id), smart.server.now());
+    let entry = Entry::new(Starter::KickOff, status_url.clone(), body, created);
+    let known = |known: &Entry, wanted: &Entry| smart.registration.is_same(known, wanted);
+    let job = Accepted { status_url: status_url.clone(), created };
+    let work = work::run(Arc::clone(&smart.server), script, order, job);
+    match smart.jobs.start(id, entry, known, work).await {
+        Ok(()) => accepted(&status_url),
+        Err(Unstarted::Known(job)) => smart.registration.known(&job.entry),
+        Err(Unstarted::Full) => {
+            let busy = refusal(StatusCode::TOO_MANY_REQUESTS, "throttled", "Another import is running");
+            retry_after(busy, &smart.server, RETRY_AFTER)
+        }
+    }
+}
+
+/// The answer to a kick-off that has a job now.
+pub(super) fn accepted(status_url: &str) -> Response {
     let body = json::compact(&outcome(&[Issue::information("The import has been accepted")]));
-    with(reply(StatusCode::ACCEPTED, FHIR_JSON, body), CONTENT_LOCATION, &status_url)
+    with(reply(StatusCode::ACCEPTED, FHIR_JSON, body), CONTENT_LOCATION, status_url)
 }
 
 /// The draft gives each of these headers one fixed value and requires it.

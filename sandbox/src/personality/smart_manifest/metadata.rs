@@ -2,13 +2,12 @@
 
 use super::{Smart, refusal};
 use crate::reply::{FHIR_JSON, reply};
-use crate::{clock, json, r4};
+use crate::{json, moment, r4};
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 pub(super) async fn capabilities(State(smart): State<Arc<Smart>>) -> Response {
     let script = smart.server.script();
@@ -20,7 +19,7 @@ pub(super) async fn capabilities(State(smart): State<Arc<Smart>>) -> Response {
     let statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
-        "date": clock::instant(SystemTime::now()),
+        "date": moment::instant(smart.server.now()),
         "kind": "instance",
         "software": {"name": "fhir-import practice server", "version": env!("CARGO_PKG_VERSION")},
         "implementation": {"description": "SMART bulk data import, manifest approach", "url": base},

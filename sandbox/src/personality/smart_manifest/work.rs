@@ -1,10 +1,12 @@
 //! The import itself, and the manifest of what became of it.
 
 use super::kick_off::{Input, Order};
-use crate::clock;
-use crate::fetch::{Source, Unread};
-use crate::intake::{Refusal, Verdict, take_in};
+use crate::fetch::{Reader, Source, Unread};
+use crate::intake::{Refusal, Tally, Verdict, take_in, tally};
+use crate::job::Ending;
 use crate::json;
+use crate::ledger::Worked;
+use crate::moment;
 use crate::outcome::{Issue, outcome};
 use crate::resource::{Malformed, Resource};
 use crate::script::Script;
@@ -14,12 +16,24 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// What the work knows of its job.
+pub(super) struct Accepted {
+    pub(super) status_url: String,
+    pub(super) created: SystemTime,
+}
+
 /// The result of an import. A failure of some resources, or of all, is a result too.
 pub(super) struct Manifest {
-    at: SystemTime,
+    job: Accepted,
     request: String,
-    status_url: String,
     files: Vec<File>,
+    tally: Tally,
+}
+
+impl Ending for Manifest {
+    fn worked(&self) -> Worked {
+        Worked::Done(self.tally)
+    }
 }
 
 /// What became of one input.
@@ -35,23 +49,27 @@ struct File {
 struct Batch {
     resources: Vec<(String, Resource)>,
     places: Vec<(usize, usize)>,
+    /// How many lines were no resource of the kind they should be.
+    unusable: u64,
 }
 
 /// Reads every file once, line by line, keeps what can be kept, and writes down the rest.
-pub(super) async fn run(server: Arc<Server>, script: Arc<Script>, order: Order, status_url: String) -> Manifest {
-    let at = SystemTime::now();
+pub(super) async fn run(server: Arc<Server>, script: Arc<Script>, order: Order, job: Accepted) -> Manifest {
     let mut batch = Batch::default();
     let mut files = Vec::new();
     for input in &order.input {
-        files.push(read(input, files.len(), &order.input_source, &mut batch).await);
+        files.push(read(&server.reader, input, files.len(), &order.input_source, &mut batch).await);
     }
-    store(&server.store, &script, &batch, &mut files);
-    Manifest { at, request: format!("{}/$import", server.base), status_url, files }
+    let mut manifest = Manifest { files, ..Manifest::of_nothing(&server, job) };
+    manifest.tally = store(&server.store, &script, &batch, &mut manifest.files);
+    manifest.tally.refused += batch.unusable;
+    manifest
 }
 
-fn store(store: &Store, script: &Script, batch: &Batch, files: &mut [File]) {
+fn store(store: &Store, script: &Script, batch: &Batch, files: &mut [File]) -> Tally {
     let integrity = script.referential_integrity.unwrap_or(false);
     let verdicts = take_in(store, script, integrity, &batch.resources);
+    let tally = tally(script, &verdicts);
     for (verdict, (file, line)) in verdicts.into_iter().zip(&batch.places) {
         match verdict {
             Verdict::Stored(_) => files[*file].stored += 1,
@@ -61,25 +79,27 @@ fn store(store: &Store, script: &Script, batch: &Batch, files: &mut [File]) {
     if let Some(first) = files.first_mut() {
         first.stored = first.stored.saturating_add_signed(script.lie_count);
     }
+    tally
 }
 
 /// Reads one input. A file that cannot be read to its end keeps the resources before the break.
-async fn read(input: &Input, index: usize, source: &str, batch: &mut Batch) -> File {
+async fn read(reader: &Reader, input: &Input, index: usize, source: &str, batch: &mut Batch) -> File {
     let mut file = File { url: input.url.clone(), stored: 0, errors: Vec::new() };
-    if let Err(unread) = read_lines(input, index, source, batch, &mut file.errors).await {
+    if let Err(unread) = read_lines(reader, input, index, source, batch, &mut file.errors).await {
         file.errors.push(unreadable(&input.url, &unread));
     }
     file
 }
 
 async fn read_lines(
+    reader: &Reader,
     input: &Input,
     index: usize,
     source: &str,
     batch: &mut Batch,
     errors: &mut Vec<Issue>,
 ) -> Result<(), Unread> {
-    let mut lines = Source { url: input.url.clone(), basic: None }.open().await?;
+    let mut lines = Source { url: input.url.clone(), basic: None }.open(reader).await?;
     let mut number = 0;
     while let Some(line) = lines.next().await? {
         number += 1;
@@ -92,7 +112,10 @@ async fn read_lines(
                 batch.resources.push((id, resource));
                 batch.places.push((index, number));
             }
-            Err(issue) => errors.push(issue),
+            Err(issue) => {
+                batch.unusable += 1;
+                errors.push(issue);
+            }
         }
     }
     Ok(())
@@ -145,17 +168,23 @@ fn unreadable(url: &str, unread: &Unread) -> Issue {
 }
 
 impl Manifest {
-    /// Every input has a row under `output`; only those with errors have one under `error`. The draft calls the
+    /// The result of a job without inputs.
+    pub(super) fn of_nothing(server: &Server, job: Accepted) -> Self {
+        let request = format!("{}/$import", server.base);
+        Self { job, request, files: Vec::new(), tally: Tally::default() }
+    }
+
+    /// `transactionTime` is when the job was created. Every input has a row under `output`; only those with errors have one under `error`. The draft calls the
     /// field `input` in its table and `inputUrl` in its example: this is the example.
     pub(super) fn to_json(&self) -> Value {
         let output = self.files.iter().map(|file| row(file, file.stored)).collect::<Vec<_>>();
         let failed = self.files.iter().enumerate().filter(|(_, file)| !file.errors.is_empty());
         let error = failed.map(|(index, file)| {
             let mut row = row(file, file.errors.len() as u64);
-            row["url"] = format!("{}/{}", self.status_url, file_name(index)).into();
+            row["url"] = format!("{}/{}", self.job.status_url, file_name(index)).into();
             row
         });
-        json!({"transactionTime": clock::instant(self.at), "request": self.request, "output": output,
+        json!({"transactionTime": moment::instant(self.job.created), "request": self.request, "output": output,
             "error": error.collect::<Vec<_>>()})
     }
 
