@@ -264,7 +264,8 @@ impl<'a, D: Decisions> Drive<'a, D> {
         failures.iter().for_each(|failure| watch.failed(failure));
         transition.events.iter().for_each(|event| watch.happened(event));
         let latest = stored(transition, failures, self.decisions.clock().as_ref())?;
-        if unchanged(&self.import.latest, &latest) {
+        // What a recovery decides may be what was decided before it: stored all the same, which ends the intent.
+        if self.import.intent.is_none() && unchanged(&self.import.latest, &latest) {
             return Ok(());
         }
         let appended = self.journal.append(self.lease, self.import.generation, &latest);

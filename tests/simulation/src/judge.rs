@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use fhir_import::contract::{Next, Outcome, Verdict};
 use fhir_import_sandbox::{Fate, JobRecord};
+use fhir_import_workflow::Session;
 use fhir_import_workflow::checkpoint::MAX_BYTES;
 use fhir_import_workflow::pace::FLOOR_MS;
-use fhir_import_workflow::Session;
 
 use crate::answer;
 use crate::wire::Sent;
@@ -94,7 +94,10 @@ fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {
     let rejected = job.refused > 0 || ended.scenario.missing_file;
     match job.fate {
         Fate::Failed => vec![Outcome::Failed],
-        Fate::Ended if rejected && lies => vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed],
+        // A file that the server could not fetch is one rejection to it, and to us as many missing resources.
+        Fate::Ended if rejected && (lies || ended.scenario.missing_file) => {
+            vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed]
+        }
         Fate::Ended if rejected => vec![Outcome::FinishedWithErrors],
         Fate::Ended if lies && unread(ended) => vec![Outcome::VerificationFailed, Outcome::Succeeded],
         Fate::Ended if lies => vec![Outcome::VerificationFailed],

@@ -38,6 +38,10 @@ fn many(seed: u64, jobs: u64) -> ExitCode {
 fn replay(seed: u64) -> ExitCode {
     let ended = fhir_import_simulation::native(seed);
     println!("{}", ended.transcript());
+    println!(
+        "{:?} on {}, missing file: {}",
+        ended.scenario.script, ended.scenario.kind.personality, ended.scenario.missing_file
+    );
     println!("{:?}", ended.report);
     match fhir_import_simulation::judge(&ended) {
         Ok(()) => ExitCode::SUCCESS,

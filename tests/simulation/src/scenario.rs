@@ -134,12 +134,20 @@ impl Scenario {
     }
 }
 
+/// Mostly minutes; hours mean hundreds of polls that all are the same.
+fn job_ms(chance: &mut Chance) -> u64 {
+    let longest = if chance.percent(5) { 6 * HOUR_MS } else { HOUR_MS / 4 };
+    chance.span(10, longest.unsigned_abs())
+}
+
 fn script(chance: &mut Chance, data: [u32; 2]) -> Script {
     let retry_afters = ["", "1", "5", "30", "0", "-1", "1000000000000", "NaN", "120"];
+    let retry_after = chance.percent(70).then(|| chance.one_of(&retry_afters));
     Script {
-        job_ms: Some(chance.span(10, 6 * HOUR_MS.unsigned_abs())),
-        retry_after: chance.percent(70).then(|| chance.one_of(&retry_afters).to_owned()),
-        retry_after_date: chance.percent(20),
+        job_ms: Some(job_ms(chance)),
+        retry_after: retry_after.map(str::to_owned),
+        // What is later than the year 9999 is no HTTP-date.
+        retry_after_date: retry_after.is_none_or(|value| value.len() < 4) && chance.percent(20),
         list_lag_ms: chance.one_of(&[0, 0, 1_000, 20_000]),
         reject_ids: if chance.percent(15) { vec![format!("p{}", chance.pick(data[0]))] } else { Vec::new() },
         lie_drop: u32::from(chance.percent(8)),

@@ -1,5 +1,6 @@
 //! The network between the client and the practice server: late, broken and forgetful where the seed says so.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -34,7 +35,7 @@ pub struct Sent {
     pub status: Option<u16>,
     /// The `Retry-After` that the client saw.
     pub retry_after: Vec<String>,
-    /// How often the client had died before.
+    /// Which life of the client's process it was.
     pub life: u32,
 }
 
@@ -83,6 +84,8 @@ pub struct SimulatedWire {
     calm_from_ms: u64,
     /// Whether a second kick-off of the same bytes is a second job, so that the network must not make one.
     kick_offs_count: bool,
+    /// Which life of the client's process it is.
+    life: AtomicU32,
 }
 
 struct State {
@@ -102,7 +105,12 @@ impl SimulatedWire {
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, time: Time, death: Death, chance: Chance, until_ms: u64, once: bool) -> Self {
         let state = Mutex::new(State { chance, sent: Vec::new(), late: Vec::new() });
-        Self { sandbox, time, death, state, calm_from_ms: until_ms, kick_offs_count: once }
+        Self { sandbox, time, death, state, calm_from_ms: until_ms, kick_offs_count: once, life: AtomicU32::new(0) }
+    }
+
+    /// The client's process is started once more.
+    pub fn begin_life(&self, life: u32) {
+        self.life.store(life, Ordering::Relaxed);
     }
 
     /// What left the client so far.
@@ -155,8 +163,9 @@ impl SimulatedWire {
             arrived,
             status: None,
             retry_after: Vec::new(),
-            life: self.death.came(),
+            life: self.life.load(Ordering::Relaxed),
         };
+
         let mut state = self.lock();
         state.sent.push(sent);
         state.sent.len() - 1

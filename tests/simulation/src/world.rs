@@ -96,8 +96,11 @@ impl Stage {
         let death = Death::default();
         let files = files(scenario);
         let server_clock = ServerClock { time: time.clone(), offset_ms: scenario.server_offset_ms };
-        let served: BTreeMap<String, Bytes> =
-            files.iter().skip(usize::from(scenario.missing_file)).map(|(kind, text)| (url(kind), text.clone().into())).collect();
+        let served: BTreeMap<String, Bytes> = files
+            .iter()
+            .skip(usize::from(scenario.missing_file))
+            .map(|(kind, text)| (url(kind), text.clone().into()))
+            .collect();
         let world = World {
             clock: Arc::new(server_clock),
             files: Arc::new(move |url: &str| served.get(url).cloned()),
@@ -129,6 +132,7 @@ impl Stage {
         let mut chance = Chance::of(scenario.seed, 3);
         let mut acts = Acts::default();
         for life in 1..=LIVES {
+            self.wire.begin_life(life);
             let lived = self.death.or(self.live(scenario, decisions, &mut acts)).await;
             if let Some(Ok(true)) = lived {
                 return (acts, life);
