@@ -93,6 +93,21 @@ mod tests {
         Local::new(Personality::SmartManifest, script, &[("p", TWO)])
     }
 
+    /// One request to each endpoint.
+    fn visit(local: &Local, job: &str) {
+        let base = local.sandbox.base_url();
+        let at = |path: &str| format!("{base}/{path}");
+        let definition = "OperationDefinition/import";
+        let places = ["metadata", definition, "Patient", "Patient/a", "import-jobs"].map(at);
+        let places = places.iter().map(String::as_str).chain([job]).map(|url| ("GET", url.to_owned()));
+        let ending = [("GET", format!("{job}/errors-1.ndjson")), ("DELETE", job.to_owned())];
+        local.exchange("POST", &at("$import"), &KICK_OFF, &order("p", json!({"id": "k"})));
+        for (method, url) in places.chain(ending) {
+            local.exchange(method, &url, &[], "");
+        }
+        assert!(local.sandbox.log().len() >= 9);
+    }
+
     fn kick_off_with(action: &Value) -> (Local, Outcome) {
         let local = smart(json!({"faults": [{"on": "kick-off", "nth": 1, "action": action}]}));
         let url = format!("{}/$import", local.sandbox.base_url());
@@ -224,5 +239,34 @@ mod tests {
         let url = local.start(&order("p", json!({})));
         assert_eq!(local.poll(&url, 3), [202, 202, 200]);
         assert_eq!((local.sandbox.polls(), local.sandbox.job_records()[0].ends_shown), (4, 2));
+    }
+
+    #[test]
+    fn no_fault_at_any_endpoint_makes_the_server_wait() {
+        let canned = json!({"answer": {"status": 401}});
+        let actions = [
+            json!({"accept-then-delay-ms": 5}),
+            json!("accept-then-drop"),
+            canned,
+            json!({"delay-ms": 5}),
+            json!("drop"),
+            json!("duplicate"),
+            json!("garbage-json"),
+            json!("html-page"),
+            json!("no-content-location"),
+            json!("relative-content-location"),
+            json!({"truncate-body": 7}),
+            json!({"wrong-host-content-location": "10.0.0.1:80"}),
+        ];
+        let endpoints =
+            ["delete", "error-file", "kick-off", "list", "metadata", "operation-definition", "poll", "read", "search"];
+        for (personality, endpoint) in Personality::EVERY.into_iter().flat_map(|one| endpoints.map(|at| (one, at))) {
+            for action in &actions {
+                let script = json!({"polls_until_done": 0, "faults": [{"on": endpoint, "action": action}]});
+                let local = Local::new(personality, script, &[("p", TWO)]);
+                let job = local.sandbox.foreign_job();
+                visit(&local, &job);
+            }
+        }
     }
 }

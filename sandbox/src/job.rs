@@ -151,11 +151,11 @@ impl<E: Ending> Jobs<E> {
     pub(crate) fn poll(&self, id: &str) -> Option<Poll<E>> {
         let (job, script) = (self.find(id)?, self.server.script());
         let expired = script.forget_after_end.is_some_and(|most| job.entry.ends_shown() >= most);
-        let number = job.entry.poll();
-        if expired || script.forget_jobs_after_polls.is_some_and(|most| number > most) {
+        if expired || script.forget_jobs_after_polls.is_some_and(|most| job.entry.polls() >= most) {
             self.forget(id, Fate::Lost);
             return None;
         }
+        let number = job.entry.poll();
         let age_ms = millis_between(job.entry.created, self.server.now());
         Some(Poll { job, number, age_ms })
     }

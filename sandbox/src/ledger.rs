@@ -92,6 +92,10 @@ impl Entry {
         facts.polls
     }
 
+    pub(crate) fn polls(&self) -> u32 {
+        self.lock().polls
+    }
+
     /// Notes how the work came out.
     pub(crate) fn worked(&self, work: Worked) {
         self.lock().work = Some(work);
@@ -260,6 +264,13 @@ mod tests {
         let url = local.start(&order("p", json!({})));
         assert_eq!(local.poll(&url, 4), [200, 200, 404, 404]);
         assert_eq!(fates(&local), [Fate::Ended]);
+    }
+
+    #[test]
+    fn a_job_that_is_forgotten_before_its_end_is_lost() {
+        let local = smart(json!({"polls_until_done": 2, "forget_jobs_after_polls": 1}));
+        let url = local.start(&order("p", json!({})));
+        assert_eq!((local.poll(&url, 3), fates(&local)), (vec![202, 404, 404], vec![Fate::Lost]));
     }
 
     #[test]
