@@ -262,6 +262,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_can_be_late_after_the_work() {
+        let sandbox = with_fault("kick-off", json!({"accept-then-delay-ms": 30})).await;
+        let started = Instant::now();
+        assert_eq!(kick_off(&sandbox).await.unwrap().status, 202);
+        assert!(started.elapsed() >= Duration::from_millis(30));
+        assert_eq!(sandbox.jobs(), 1);
+    }
+
+    #[tokio::test]
     async fn credentials_are_needed_where_the_script_says_so() {
         let sandbox = scripted(json!({"require_bearer": "t", "require_basic": "u:p"})).await;
         let url = format!("{}/Patient", sandbox.base_url());

@@ -5,7 +5,6 @@ use crate::ledger::{Entry, Fate, Worked};
 use crate::script::Script;
 use crate::server::Server;
 use crate::world::Pace;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -78,10 +77,13 @@ pub(crate) enum Unstarted<E> {
     Full,
 }
 
-/// The jobs a server knows, by id.
+/// Jobs with their ids, oldest first.
+type Known<E> = Vec<(String, Arc<Job<E>>)>;
+
+/// The jobs a server knows.
 pub(crate) struct Jobs<E> {
     server: Arc<Server>,
-    all: Mutex<BTreeMap<String, Arc<Job<E>>>>,
+    all: Mutex<Known<E>>,
 }
 
 impl<E: Ending> Jobs<E> {
@@ -114,7 +116,7 @@ impl<E: Ending> Jobs<E> {
         work: impl Future<Output = E> + Send + 'static,
     ) -> Result<Option<impl Future<Output = ()> + Send + 'static>, Unstarted<E>> {
         let mut all = self.lock();
-        if let Some(job) = all.values().find(|job| known(&job.entry, &entry)) {
+        if let Some(job) = all.iter().map(|(_, job)| job).find(|job| known(&job.entry, &entry)) {
             return Err(Unstarted::Known(Arc::clone(job)));
         }
         if full(&all, &self.server.script()) {
@@ -132,7 +134,7 @@ impl<E: Ending> Jobs<E> {
             Pace::Waits => (Some(tokio::spawn(work).abort_handle()), None),
             Pace::Tells => (None, Some(work)),
         };
-        all.insert(id, Arc::new(Job { entry, end, task }));
+        all.push((id, Arc::new(Job { entry, end, task })));
         Ok(work)
     }
 
@@ -142,56 +144,57 @@ impl<E: Ending> Jobs<E> {
         entry.worked(end.worked());
         self.server.ledger.add(Arc::clone(&entry));
         let (_, end) = watch::channel(Some(Arc::new(end)));
-        self.lock().insert(id, Arc::new(Job { entry, end, task: None }));
+        self.lock().push((id, Arc::new(Job { entry, end, task: None })));
     }
 
     /// Counts a poll. `None`: no such job, or one the script forgets.
     pub(crate) fn poll(&self, id: &str) -> Option<Poll<E>> {
         let (job, script) = (self.find(id)?, self.server.script());
         let expired = script.forget_after_end.is_some_and(|most| job.entry.ends_shown() >= most);
-        let number = job.entry.poll();
-        if expired || script.forget_jobs_after_polls.is_some_and(|most| number > most) {
+        if expired || script.forget_jobs_after_polls.is_some_and(|most| job.entry.polls() >= most) {
             self.forget(id, Fate::Lost);
             return None;
         }
+        let number = job.entry.poll();
         let age_ms = millis_between(job.entry.created, self.server.now());
         Some(Poll { job, number, age_ms })
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Job<E>>> {
-        self.lock().get(id).cloned()
+        self.lock().iter().find(|(known, _)| known == id).map(|(_, job)| Arc::clone(job))
     }
 
     /// The jobs that are known, oldest first.
     pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
-        let mut list: Vec<_> = self.lock().values().map(|job| Arc::clone(&job.entry)).collect();
-        list.sort_by_key(|entry| entry.created);
-        list
+        self.lock().iter().map(|(_, job)| Arc::clone(&job.entry)).collect()
     }
 
     /// Stops and forgets a job. Whether there was one.
     pub(crate) fn forget(&self, id: &str, why: Fate) -> bool {
-        let Some(job) = self.lock().remove(id) else { return false };
-        job.entry.stop(why, &self.server.script(), self.server.now());
-        true
+        let gone: Known<E> = self.lock().extract_if(.., |(known, _)| known == id).collect();
+        self.stop(&gone, why);
+        !gone.is_empty()
     }
 
     /// Forgets every job, as a restart does that keeps none.
     pub(crate) fn lose(&self) {
-        let ids: Vec<_> = self.lock().keys().cloned().collect();
-        ids.iter().for_each(|id| {
-            self.forget(id, Fate::Lost);
-        });
+        let gone = std::mem::take(&mut *self.lock());
+        self.stop(&gone, Fate::Lost);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Job<E>>>> {
+    fn stop(&self, gone: &Known<E>, why: Fate) {
+        let (script, now) = (self.server.script(), self.server.now());
+        gone.iter().for_each(|(_, job)| job.entry.stop(why, &script, now));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known<E>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Whether the script leaves no place for one more job. One whose end was shown has left its place.
-fn full<E>(all: &BTreeMap<String, Arc<Job<E>>>, script: &Script) -> bool {
-    let running = all.values().filter(|job| job.entry.ends_shown() == 0).count();
+fn full<E>(all: &Known<E>, script: &Script) -> bool {
+    let running = all.iter().filter(|(_, job)| job.entry.ends_shown() == 0).count();
     script.max_concurrent.is_some_and(|most| running >= most as usize)
 }
 

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 const FIRST: [&str; 3] = ["resourceType", "id", "meta"];
 
+/// Where [`filled`] puts what is long and always the same: a statement of all types is written in one place only.
+pub(crate) const HOLE: &str = "{}";
+
 /// One line of JSON.
 pub(crate) fn compact(value: &Value) -> String {
     serde_json::to_string(&Ordered(value)).expect("a JSON value always has a text")
@@ -14,6 +17,11 @@ pub(crate) fn compact(value: &Value) -> String {
 /// Indented JSON.
 pub(crate) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(&Ordered(value)).expect("a JSON value always has a text")
+}
+
+/// One line of JSON with this text of JSON in the place of the string [`HOLE`].
+pub(crate) fn filled(value: &Value, part: &str) -> String {
+    compact(value).replacen(&format!("\"{HOLE}\""), part, 1)
 }
 
 struct Ordered<'a>(&'a Value);

@@ -92,6 +92,10 @@ impl Entry {
         facts.polls
     }
 
+    pub(crate) fn polls(&self) -> u32 {
+        self.lock().polls
+    }
+
     /// Notes how the work came out.
     pub(crate) fn worked(&self, work: Worked) {
         self.lock().work = Some(work);
@@ -180,5 +184,143 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::{Local, START_MS, body, order};
+    use crate::{Personality, Restart};
+    use serde_json::{Value, json};
+
+    const LINES: &str = "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n{\"resourceType\":\"Patient\",\"id\":\"b\"}\n\
+        {\"resourceType\":\"Patient\",\"id\":\"c\"}\nnonsense\n";
+
+    fn smart(script: Value) -> Local {
+        Local::new(Personality::SmartManifest, script, &[("p", LINES)])
+    }
+
+    fn fates(local: &Local) -> Vec<Fate> {
+        local.sandbox.job_records().iter().map(|record| record.fate).collect()
+    }
+
+    #[test]
+    fn the_books_say_what_a_job_really_did_and_not_what_it_claims() {
+        let local = smart(json!({"reject_ids": ["a"], "lie_drop": 1, "lie_count": 40}));
+        local.clock.pass(5);
+        let order = order("p", json!({}));
+        let url = local.start(&order);
+        let record = JobRecord {
+            status_url: url.clone(),
+            kick_off: order.into_bytes(),
+            starter: Starter::KickOff,
+            created_ms: START_MS + 5,
+            fate: Fate::Running,
+            stored: 1,
+            refused: 2,
+            ends_shown: 0,
+            deletes: 0,
+        };
+        assert_eq!(local.sandbox.job_records(), std::slice::from_ref(&record));
+        assert_eq!((local.poll(&url, 4), local.sandbox.stored()), (vec![202, 202, 200, 200], 1));
+        let record = JobRecord { fate: Fate::Ended, ends_shown: 2, ..record };
+        assert_eq!(local.sandbox.job_records(), [record]);
+    }
+
+    #[test]
+    fn a_job_can_take_time_whatever_the_number_of_polls() {
+        for personality in [Personality::SmartManifest, Personality::Hapi] {
+            let local = Local::new(personality, json!({"job_ms": 60_000, "polls_until_done": 1}), &[]);
+            let url = if personality == Personality::Hapi {
+                let part = json!([{"name": "type", "valueCode": "Patient"}, {"name": "url", "valueUri": "http://f/p"}]);
+                let parameters = json!([{"name": "inputFormat", "valueCode": "application/fhir+ndjson"},
+                    {"name": "input", "part": part}]);
+                local.start(&json!({"resourceType": "Parameters", "parameter": parameters}).to_string())
+            } else {
+                local.start(&order("p", json!({})))
+            };
+            local.clock.pass(59_999);
+            assert_eq!((local.poll(&url, 9), fates(&local)), (vec![202; 9], vec![Fate::Running]));
+            local.clock.pass(1);
+            let end = if personality == Personality::Hapi { (500, Fate::Failed) } else { (200, Fate::Ended) };
+            // The end is there before anybody has seen it.
+            assert_eq!(fates(&local), [end.1]);
+            assert_eq!(local.poll(&url, 1), [end.0]);
+        }
+    }
+
+    #[test]
+    fn progress_follows_the_time_a_job_takes() {
+        let local = smart(json!({"job_ms": 1000}));
+        let url = local.start(&order("p", json!({})));
+        local.clock.pass(420);
+        assert_eq!(local.get(&url).headers()["x-progress"], "42%");
+    }
+
+    #[test]
+    fn a_result_expires_once_it_was_shown_often_enough() {
+        let local = smart(json!({"polls_until_done": 0, "forget_after_end": 2}));
+        let url = local.start(&order("p", json!({})));
+        assert_eq!(local.poll(&url, 4), [200, 200, 404, 404]);
+        assert_eq!(fates(&local), [Fate::Ended]);
+    }
+
+    #[test]
+    fn a_job_that_is_forgotten_before_its_end_is_lost() {
+        let local = smart(json!({"polls_until_done": 2, "forget_jobs_after_polls": 1}));
+        let url = local.start(&order("p", json!({})));
+        assert_eq!((local.poll(&url, 3), fates(&local)), (vec![202, 404, 404], vec![Fate::Lost]));
+    }
+
+    #[test]
+    fn a_job_is_cancelled_only_before_its_end() {
+        let local = smart(json!({"job_ms": 1000}));
+        let (early, late) = (local.start(&order("p", json!({}))), local.start(&order("p", json!({}))));
+        assert_eq!((local.delete(&early), local.delete(&early)), (202, 404));
+        local.clock.pass(1000);
+        assert_eq!(local.delete(&late), 202);
+        assert_eq!(fates(&local), [Fate::Cancelled, Fate::Ended]);
+        let deletes: Vec<_> = local.sandbox.job_records().iter().map(|record| record.deletes).collect();
+        assert_eq!(deletes, [2, 1]);
+    }
+
+    #[test]
+    fn a_restart_keeps_or_loses_the_jobs_and_keeps_the_rest() {
+        let local = smart(json!({"job_ms": 1000}));
+        let ended = local.start(&order("p", json!({})));
+        local.clock.pass(1000);
+        let running = local.start(&order("p", json!({})));
+        local.sandbox.restart(Restart::KeepsJobs);
+        assert_eq!((local.poll(&ended, 1), local.poll(&running, 1)), (vec![200], vec![202]));
+        local.sandbox.restart(Restart::LosesJobs);
+        assert_eq!((local.poll(&ended, 1), local.poll(&running, 1)), (vec![404], vec![404]));
+        assert_eq!(fates(&local), [Fate::Ended, Fate::Lost]);
+        assert_eq!((local.sandbox.jobs(), local.sandbox.kick_offs(), local.sandbox.stored()), (2, 2, 3));
+        let after = local.start(&order("p", json!({})));
+        assert_eq!(local.poll(&after, 1), [202]);
+    }
+
+    #[test]
+    fn a_foreign_job_is_no_job_of_ours_and_can_be_cancelled() {
+        let local = smart(json!({"polls_until_done": 1}));
+        let foreign = local.sandbox.foreign_job();
+        assert_eq!(local.poll(&foreign, 2), [202, 200]);
+        assert_eq!(body(&local.get(&foreign))["output"], json!([]));
+        assert_eq!((local.sandbox.jobs(), local.sandbox.kick_offs()), (0, 0));
+        assert_eq!(local.delete(&foreign), 202);
+        let record = local.sandbox.job_records().remove(0);
+        assert_eq!((record.starter, record.fate, record.deletes), (Starter::Somebody, Fate::Ended, 1));
+        let hapi = Local::new(Personality::Hapi, json!({}), &[]);
+        assert_eq!(hapi.poll(&hapi.sandbox.foreign_job(), 3), [202, 202, 200]);
+    }
+
+    #[test]
+    fn what_a_broken_answer_showed_counts_as_shown() {
+        let fault = json!([{"on": "poll", "action": "accept-then-drop"}]);
+        let local = smart(json!({"polls_until_done": 0, "faults": fault}));
+        let url = local.start(&order("p", json!({})));
+        local.exchange("GET", &url, &[], "");
+        assert_eq!(local.sandbox.job_records()[0].ends_shown, 1);
     }
 }

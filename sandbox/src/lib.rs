@@ -22,6 +22,8 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
+#[cfg(test)]
+mod local;
 mod moment;
 mod outcome;
 mod personality;

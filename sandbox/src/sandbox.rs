@@ -184,8 +184,11 @@ impl Drop for Sandbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::Hand;
     use crate::probe::{get, sandbox};
     use crate::{Personality, Script};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     #[tokio::test]
     async fn a_stopped_server_gives_its_port_back() {
@@ -197,5 +200,40 @@ mod tests {
         first.stop().await;
         let second = Sandbox::start(config(port)).await.unwrap();
         assert_eq!(second.log().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_restart_breaks_the_connections_there_are() {
+        let sandbox = sandbox(Personality::SmartManifest, Script::default()).await;
+        let url = format!("{}/metadata", sandbox.base_url());
+        let host = url.split('/').nth(2).unwrap();
+        let mut open = TcpStream::connect(host).await.unwrap();
+        open.write_all(b"GET /fhir/nothing HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        open.readable().await.unwrap();
+        sandbox.restart(Restart::KeepsJobs);
+        let mut rest = Vec::new();
+        // Without the restart the server would keep this connection and the read would not end.
+        let _broken = open.read_to_end(&mut rest).await;
+        assert_eq!(get(&url).await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_server_with_a_socket_can_go_by_a_given_clock() {
+        let config = Config { personality: Personality::SmartManifest, port: 0, script: Script::default() };
+        let clock = Hand::new();
+        let sandbox = Sandbox::start_by(config, clock.clone()).await.unwrap();
+        clock.pass(2_000);
+        let answer = get(&format!("{}/metadata", sandbox.base_url())).await;
+        assert_eq!(answer.header("date"), Some("Thu, 01 Jan 2026 00:00:02 GMT"));
+        assert_eq!(sandbox.log()[0].at_ms, 2_000);
+    }
+
+    #[test]
+    fn a_server_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync>(_: &T) {}
+        shared(&Sandbox::in_process(
+            Config { personality: Personality::Hapi, port: 0, script: Script::default() },
+            World::default(),
+        ));
     }
 }

@@ -139,11 +139,13 @@ pub enum Action {
     AcceptThenDrop,
     /// Answers this instead of doing the work.
     Answer(Canned),
-    /// Waits this many milliseconds, then behaves.
+    /// Waits this many milliseconds, then behaves. Without a socket nobody waits: the work is done on arrival, and
+    /// the outcome tells the delay.
     DelayMs(u64),
     /// Closes the connection without an answer and does no work.
     Drop,
-    /// The network delivers the request twice: does the work twice, and sends the first answer.
+    /// The network delivers the request twice: does the work twice, and sends the first answer. The log has both
+    /// deliveries; faults count them as one.
     Duplicate,
     /// Sends the real status and headers with a body that only begins like JSON.
     GarbageJson,

@@ -81,8 +81,8 @@ impl Server {
 
     /// Every job in the books.
     pub(crate) fn job_records(&self) -> Vec<JobRecord> {
-        let origin = self.base.trim_end_matches(ROOT);
-        let deletes = |url: &str| self.log.deletes_of(url.trim_start_matches(origin));
+        let origin = self.base.strip_suffix(ROOT).expect("every base ends so");
+        let deletes = |url: &str| self.log.deletes_of(url.strip_prefix(origin).unwrap_or(url));
         self.ledger.records(&self.script(), self.now(), deletes)
     }
 

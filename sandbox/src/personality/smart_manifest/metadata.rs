@@ -7,12 +7,16 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// Every type, as the statement lists them. Written once: it is most of the statement and of its cost.
+static RESOURCES: LazyLock<String> =
+    LazyLock::new(|| json::compact(&r4::TYPES.iter().map(resource).collect::<Vec<_>>().into()));
 
 pub(super) async fn capabilities(State(smart): State<Arc<Smart>>) -> Response {
     let script = smart.server.script();
     let base = &smart.server.base;
-    let mut rest = json!({"mode": "server", "resource": r4::TYPES.iter().map(resource).collect::<Vec<_>>()});
+    let mut rest = json!({"mode": "server", "resource": json::HOLE});
     if script.import_enabled && !script.metadata_without_import {
         rest["operation"] = json!([{"name": "import", "definition": canonical(base)}]);
     }
@@ -27,7 +31,7 @@ pub(super) async fn capabilities(State(smart): State<Arc<Smart>>) -> Response {
         "format": ["json"],
         "rest": [rest],
     });
-    reply(StatusCode::OK, FHIR_JSON, json::compact(&statement))
+    reply(StatusCode::OK, FHIR_JSON, json::filled(&statement, &RESOURCES))
 }
 
 pub(super) async fn operation_definition(State(smart): State<Arc<Smart>>) -> Response {

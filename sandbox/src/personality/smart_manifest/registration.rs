@@ -3,6 +3,9 @@
 //! The draft says nothing of it, so a server to the letter starts a job for every kick-off. The other ways are those
 //! of servers that are described in documents but cannot be run here.
 
+#[cfg(test)]
+mod tests;
+
 use super::kick_off::Order;
 use super::refusal;
 use crate::identity::Ids;
@@ -55,15 +58,4 @@ impl Registration {
 
 fn is_key(key: &str) -> bool {
     (1..=64).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_key;
-
-    #[test]
-    fn a_key_has_letters_digits_and_hyphens_and_an_end() {
-        assert!(is_key("a") && is_key("0-Z") && is_key(&"k".repeat(64)));
-        assert!(!is_key("") && !is_key("a_b") && !is_key("ä") && !is_key("a/b") && !is_key(&"k".repeat(65)));
-    }
 }
