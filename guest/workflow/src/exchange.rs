@@ -42,6 +42,13 @@ impl Exchange {
         Self { method: Method::Get, url, headers: vec![("accept", accept.to_owned())], body: None, keep }
     }
 
+    /// Whether status and headers of an answer say all when its body broke off: of a kick-off always, else when nothing
+    /// was to be read from it.
+    #[must_use]
+    pub fn head_is_enough(&self, status: u16) -> bool {
+        self.method == Method::Post || !matches!(status, 200 | 206)
+    }
+
     /// A DELETE.
     #[must_use]
     pub fn delete(url: String) -> Self {

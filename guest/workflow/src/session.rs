@@ -339,7 +339,9 @@ fn no_more_jobs(cx: &mut Cx<'_>) -> State {
 fn delete(cx: &mut Cx<'_>, job: &AwaitStatus) -> Option<State> {
     let rule = cx.dialect().map(|d| d.cancel.clone());
     match rule {
-        Some(rule) if rule.shape == CancelShape::Delete => Some(State::CancelJob(CancelJob::new(job.clone()))),
+        Some(rule) if rule.shape == CancelShape::Delete => {
+            Some(State::CancelJob(CancelJob::new(job.clone(), cx.now_ms)))
+        }
         rule => {
             let advice = rule.and_then(|r| r.advice).unwrap_or_default();
             cx.tell(EventKind::Cancel, format!("not cancelled: this server offers no way to cancel a job. {advice}"));

@@ -15,6 +15,9 @@ use crate::answer;
 use crate::wire::Sent;
 use crate::world::{Ended, POLL_MAX_MS};
 
+/// How long a request may be on its way.
+const ON_THE_WAY_MS: u64 = 25_000;
+
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
@@ -83,10 +86,18 @@ fn true_words(ended: &Ended, job: Option<&JobRecord>) -> Vec<Outcome> {
             Outcome::PausedForCredentials,
         ]);
     }
-    if ended.acts.cancels > 0 && job.is_none_or(|job| job.fate == Fate::Cancelled) {
+    if ended.acts.cancels > 0 && job.is_none_or(|job| job.fate == Fate::Cancelled || crossed(ended, job)) {
         words.push(Outcome::Cancelled);
     }
     words
+}
+
+/// The job ended while the request to cancel it was on its way.
+fn crossed(ended: &Ended, job: &JobRecord) -> bool {
+    let length_ms = ended.scenario.script.job_ms.unwrap_or(0);
+    let over_ms = job.created_ms.saturating_add_signed(-ended.scenario.server_offset_ms).saturating_add(length_ms);
+    let mut deletes = ended.sent.iter().filter(|sent| sent.method == "DELETE" && sent.url == job.status_url);
+    deletes.any(|delete| (over_ms..over_ms.saturating_add(ON_THE_WAY_MS)).contains(&delete.at_ms))
 }
 
 fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {

@@ -93,16 +93,15 @@ fn request(exchange: &Exchange) -> http::Request<Bytes> {
     request.body(Bytes::from(body)).expect("the decisions ask with URLs and headers that HTTP can carry")
 }
 
-/// Of a kick-off, the status and the headers say all; any other answer has to be whole.
 fn answer_of(carried: Carried, exchange: &Exchange) -> Result<Answer, Failure> {
-    let longer = carried.body.len() > exchange.keep;
-    if carried.broken.is_some() && !longer && exchange.method != Method::Post {
+    let (status, longer) = (carried.head.status.as_u16(), carried.body.len() > exchange.keep);
+    if carried.broken.is_some() && !longer && !exchange.head_is_enough(status) {
         return Err(failure(FailureKind::Broken));
     }
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = carried.head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let body = carried.body.slice(..carried.body.len().min(exchange.keep)).to_vec();
-    Ok(Answer { status: carried.head.status.as_u16(), headers, body, cut: longer || carried.broken.is_some() })
+    Ok(Answer { status, headers, body, cut: longer || carried.broken.is_some() })
 }
 
 /// As the host tells the component, and the component understands it.

@@ -83,17 +83,16 @@ fn wait(future: &FutureIncomingResponse) -> Result<IncomingResponse, Failure> {
     }
 }
 
-/// Of a kick-off, the status and the headers say whether it was accepted: a body that breaks off takes nothing away.
 fn read(response: &IncomingResponse, exchange: &Exchange) -> Result<Answer, Failure> {
     let status = response.status();
     let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
     let headers = response.headers().entries().into_iter().map(|(name, value)| (name, text(value))).collect();
     let body = response.consume().map_err(|()| failure(FailureKind::Broken))?;
     let mut bytes = Vec::new();
-    let cut = match (read_body(&body, exchange.keep, &mut bytes), exchange.method) {
-        (Ok(cut), _) => cut,
-        (Err(()), Method::Post) => true,
-        (Err(()), Method::Get | Method::Delete) => return Err(failure(FailureKind::Broken)),
+    let cut = match read_body(&body, exchange.keep, &mut bytes) {
+        Ok(cut) => cut,
+        Err(()) if exchange.head_is_enough(status) => true,
+        Err(()) => return Err(failure(FailureKind::Broken)),
     };
     Ok(Answer { status, headers, body: bytes, cut })
 }

@@ -1,4 +1,5 @@
-//! A cancel is asked for, and believed when the status says so.
+//! A cancel is asked for, and believed when the status says so. Before each DELETE the status is asked for: a job that
+//! is over has nothing to cancel, and some servers delete its result.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +30,16 @@ pub struct CancelJob {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Stage {
+    Look,
     Delete,
     Confirm,
 }
 
 impl CancelJob {
-    /// Cancels a job.
+    /// Cancels a job; its status may have been asked for a moment ago.
     #[must_use]
-    pub fn new(job: AwaitStatus) -> Self {
-        Self { job, stage: Stage::Delete, tries: 0, due: None }
+    pub fn new(job: AwaitStatus, now_ms: u64) -> Self {
+        Self { job, stage: Stage::Look, tries: 0, due: Some(pace::soon(now_ms)) }
     }
 
     /// The job that is cancelled.
@@ -59,7 +61,7 @@ impl CancelJob {
         let url = self.job.url().to_owned();
         match self.stage {
             Stage::Delete => Ask::Send(Exchange::delete(url)),
-            Stage::Confirm => {
+            Stage::Look | Stage::Confirm => {
                 let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
                 Ask::Send(Exchange::get(url, accept, KEEP_DOCUMENT))
             }
@@ -68,6 +70,8 @@ impl CancelJob {
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match (self.stage, reply) {
+            (Stage::Look, Ok(answer)) => self.looked(cx, &answer),
+            (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, &failure.text),
             (Stage::Delete, Ok(answer)) => self.deleted(cx, &answer),
             (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
             (Stage::Delete, Err(failure)) => {
@@ -75,6 +79,16 @@ impl CancelJob {
                 self.again(cx, ATTEMPTS, &text)
             }
             (Stage::Confirm, Err(failure)) => self.again(cx, CONFIRMS, &failure.text),
+        }
+    }
+
+    /// What is no sign of an end does not keep from cancelling.
+    fn looked(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
+        match classify(&dialect.poll, answer) {
+            Meaning::Job(JobState::Ended | JobState::Failed, _) => self.back(cx, "the job is over"),
+            Meaning::Job(JobState::Cancelled, _) => over(cx, "The server says that the job was cancelled already."),
+            _ => State::CancelJob(Self { stage: Stage::Delete, due: None, ..self }),
         }
     }
 
@@ -123,7 +137,8 @@ impl CancelJob {
             return self.back(cx, &format!("gave up cancelling: {text}"));
         }
         let wake = cx.back_off(None, tries);
-        State::CancelJob(Self { tries, due: Some(wake), ..self })
+        let stage = if self.stage == Stage::Confirm { Stage::Confirm } else { Stage::Look };
+        State::CancelJob(Self { stage, tries, due: Some(wake), ..self })
     }
 
     /// Not cancelled: the job is waited for as before.

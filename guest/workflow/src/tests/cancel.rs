@@ -17,7 +17,36 @@ fn cancelling() -> Play {
     play.exchange(POLL, running()).resolve(&Decision::Cancel);
     assert_eq!(play.status().phase, Phase::Cancelling);
     play.now_ms += MINUTE_MS;
+    play.exchange(POLL, running());
     play
+}
+
+#[test]
+fn a_job_that_is_over_is_not_deleted_with_its_result() {
+    let over = [manifest(&json!([]), &json!([])), outcome(422, "failed")];
+    for reply in over {
+        let mut play = Play::running(named("smart-manifest"));
+        play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, reply);
+        assert_eq!(play.status().phase, Phase::Running, "{:?}", play.events);
+        assert_eq!(play.told(EventKind::Cancel), "not cancelled: the job is over");
+    }
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, empty(410));
+    play.ended(Outcome::Cancelled);
+}
+
+#[test]
+fn a_status_that_says_nothing_does_not_keep_from_cancelling() {
+    for reply in [page(502), outcome(404, "gone"), page(200)] {
+        let mut play = Play::running(named("smart-manifest"));
+        play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, reply);
+        play.exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+        play.ended(Outcome::Cancelled);
+    }
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, running()).resolve(&Decision::Cancel);
+    play.exchanges([(POLL, broken()), (POLL, broken()), (POLL, broken())]);
+    goes_on(&mut play);
 }
 
 fn goes_on(play: &mut Play) {
@@ -45,8 +74,9 @@ fn a_cancel_that_the_server_does_not_know_changes_nothing() {
     for status in [400, 404, 405, 501] {
         let mut play = cancelling();
         let refused = if status == 501 { 3 } else { 1 };
-        for _ in 0..refused {
-            play.exchange(DELETE, empty(status));
+        play.exchange(DELETE, empty(status));
+        for _ in 1..refused {
+            play.exchange(POLL, running()).exchange(DELETE, empty(status));
         }
         goes_on(&mut play);
     }
@@ -78,10 +108,12 @@ fn a_cancel_that_is_never_confirmed_is_not_believed() {
 #[test]
 fn a_cancel_may_be_repeated_when_its_answer_was_lost() {
     let mut play = cancelling();
-    play.exchange(DELETE, broken()).exchange(DELETE, empty(404)).exchange(POLL, outcome(404, "gone"));
+    play.exchange(DELETE, broken()).exchange(POLL, outcome(404, "gone"));
+    play.exchange(DELETE, empty(404)).exchange(POLL, outcome(404, "gone"));
     play.ended(Outcome::Cancelled);
     let mut play = cancelling();
-    play.exchange(DELETE, broken()).exchange(DELETE, page(503)).exchange(DELETE, broken());
+    play.exchange(DELETE, broken()).exchange(POLL, running()).exchange(DELETE, page(503));
+    play.exchange(POLL, running()).exchange(DELETE, broken());
     goes_on(&mut play);
 }
 
@@ -91,7 +123,8 @@ fn credentials_for_a_cancel_are_waited_for() {
     play.exchange(DELETE, empty(401));
     play.paused(PauseReason::Credentials);
     play.now_ms += MINUTE_MS;
-    play.resolve(&Decision::Continue).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+    play.resolve(&Decision::Continue);
+    play.exchange(DELETE, empty(202)).exchange(POLL, empty(404));
     play.ended(Outcome::Cancelled);
 }
 
@@ -125,7 +158,7 @@ fn a_paused_job_can_be_cancelled() {
     let mut play = Play::running(named("smart-manifest"));
     play.exchange(POLL, empty(401)).resolve(&Decision::Cancel);
     play.now_ms += MINUTE_MS;
-    play.exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+    play.exchange(POLL, running()).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
     play.ended(Outcome::Cancelled);
 }
 
