@@ -52,8 +52,9 @@ pub fn back_off(answer: Option<&Answer>, failures: u32, now_ms: u64, deadline_at
 /// have been asked again. One server asks for two minutes between polls; that its proxy is broken is no reason to come
 /// more often.
 #[must_use]
-pub fn no_sooner(wake: Wake, at_ms: u64) -> Wake {
-    Wake { at_ms: wake.at_ms.max(at_ms), ..wake }
+pub fn no_sooner(mut wake: Wake, at_ms: u64) -> Wake {
+    wake.at_ms = wake.at_ms.max(at_ms);
+    wake
 }
 
 /// `first_ms` · 2^`times`, or the largest number there is.

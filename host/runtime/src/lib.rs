@@ -24,7 +24,7 @@ mod stop;
 mod store;
 
 pub use check::{CheckError, Checked, ToCheck, check};
-pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock};
+pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock, not_before};
 pub use dialect_file::{DialectFile, DialectFileError, read_dialect};
 pub use drive::{Begin, ChangedInput, DriveError, End, Watch, begin, drive, resolve, stored_next};
 pub use engine::{Engine, EngineError, IMPORTER_WASM, RECORDS_WASM};

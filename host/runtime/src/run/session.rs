@@ -34,13 +34,13 @@ impl Setup {
     /// [`RunError::Journal`] when the journal cannot be opened.
     pub fn in_folder(engine: Engine, folder: &Path) -> Result<Self, RunError> {
         let journal = SqliteJournal::open(folder).map_err(RunError::Journal)?;
-        Ok(Self { engine, clock: Arc::new(SystemClock), journal: Arc::new(journal) })
+        Ok(Self { engine, clock: Arc::new(SystemClock::new()), journal: Arc::new(journal) })
     }
 
     /// The machine's clock, and a journal that ends with the process.
     #[must_use]
     pub fn in_memory(engine: Engine) -> Self {
-        Self { engine, clock: Arc::new(SystemClock), journal: Arc::new(MemoryJournal::default()) }
+        Self { engine, clock: Arc::new(SystemClock::new()), journal: Arc::new(MemoryJournal::default()) }
     }
 
     /// Where an import stands. Sends nothing.
