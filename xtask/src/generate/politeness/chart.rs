@@ -112,13 +112,13 @@ fn point(policy: &Policy, seen: Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::politeness::policy::POLICIES;
+    use crate::generate::politeness::policy::{ALL_JOBS, POLICIES};
 
     #[test]
     fn every_point_and_every_tick_lies_within_the_axes() {
         let ((left, right), (bottom, top)) = (X.pixels, Y.pixels);
         for policy in POLICIES {
-            let seen = policy.over_all_jobs();
+            let seen = policy.over(ALL_JOBS);
             assert!((left..=right).contains(&X.at(seen.polls)), "{}: {seen:?}", policy.name);
             assert!((top..=bottom).contains(&Y.at(seen.delay_s)), "{}: {seen:?}", policy.name);
         }

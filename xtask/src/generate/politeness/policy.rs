@@ -55,7 +55,7 @@ pub const POLICIES: &[Policy] = &[
     ),
 ];
 
-/// What a rule costs, in the mean of all jobs.
+/// What a rule costs, in the mean of some jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     pub polls: f64,
@@ -65,19 +65,33 @@ pub struct Seen {
     pub share: f64,
 }
 
-const SHORTEST_MS: f64 = 10_000.0;
-const LONGEST_MS: f64 = 6.0 * 3_600_000.0;
+impl Seen {
+    /// Fewer polls and an earlier notice, or as many and as early.
+    pub fn beats(&self, other: &Self) -> bool {
+        self.polls <= other.polls && self.delay_s <= other.delay_s
+    }
+}
+
+/// From the shortest to the longest job, in seconds.
+pub const ALL_JOBS: (f64, f64) = (10.0, 21_600.0);
+
 const JOBS: u32 = 1_000;
 
 /// Log-uniform, and no multiple of anybody's interval.
-fn jobs_ms() -> impl Iterator<Item = u64> {
-    let growth = LONGEST_MS / SHORTEST_MS;
+fn jobs_ms((shortest_s, longest_s): (f64, f64)) -> impl Iterator<Item = u64> {
     (0..JOBS).map(move |job| {
-        let length = SHORTEST_MS * growth.powf((f64::from(job) + 0.5) / f64::from(JOBS));
+        let length_s = shortest_s * (longest_s / shortest_s).powf((f64::from(job) + 0.5) / f64::from(JOBS));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 10^4 and 10^8")]
-        let whole = length.round() as u64;
-        whole
+        let length_ms = (length_s * 1000.0).round() as u64;
+        length_ms
     })
+}
+
+/// The rules that beat this program's over jobs between two lengths in seconds.
+pub fn better_than_ours(jobs_s: (f64, f64)) -> Vec<&'static str> {
+    let ours: Vec<Seen> = POLICIES.iter().filter(|policy| policy.is_ours()).map(|policy| policy.over(jobs_s)).collect();
+    let others = POLICIES.iter().filter(|policy| !policy.is_ours());
+    others.filter(|policy| ours.iter().any(|ours| policy.over(jobs_s).beats(ours))).map(|policy| policy.name).collect()
 }
 
 impl Policy {
@@ -85,9 +99,10 @@ impl Policy {
         matches!(self.waits, Ours)
     }
 
-    pub fn over_all_jobs(&self) -> Seen {
+    /// What it costs over jobs between two lengths in seconds.
+    pub fn over(&self, jobs_s: (f64, f64)) -> Seen {
         let mut sum = Seen { polls: 0.0, delay_s: 0.0, share: 0.0 };
-        for job_ms in jobs_ms() {
+        for job_ms in jobs_ms(jobs_s) {
             let (polls, noticed_ms) = self.follow(job_ms);
             let (delay_ms, job_ms) = ((noticed_ms - job_ms) as f64, job_ms as f64);
             sum.polls += polls as f64;
@@ -146,7 +161,7 @@ mod tests {
 
     #[test]
     fn jobs_are_as_long_as_it_says() {
-        let jobs: Vec<u64> = jobs_ms().collect();
+        let jobs: Vec<u64> = jobs_ms(ALL_JOBS).collect();
         let short = jobs.iter().filter(|job| (10_000..20_000).contains(*job)).count();
         let long = jobs.iter().filter(|job| (3_600_000..7_200_000).contains(*job)).count();
         assert!(jobs[0] >= 10_000 && jobs[999] <= 21_600_000 && short.abs_diff(long) <= 1, "{short} {long}");
