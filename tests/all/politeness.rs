@@ -47,7 +47,7 @@ fn script(json: Value) -> Script {
 }
 
 /// A job that does not end, and is given up after an hour.
-fn endless(with: Value) -> Script {
+fn endless(with: &Value) -> Script {
     let mut json = json!({ "polls_until_done": 1_000_000, "retry_after": "" });
     json.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
     script(json)
@@ -71,8 +71,8 @@ async fn waits(personality: Personality, script: Script) -> (End, Vec<u64>) {
 }
 
 /// The same, for a job that does not end.
-async fn hour(personality: Personality, with: Value) -> Vec<u64> {
-    let (end, waits) = waits(personality, endless(with.clone())).await;
+async fn hour(personality: Personality, with: &Value) -> Vec<u64> {
+    let (end, waits) = waits(personality, endless(with)).await;
     assert!(matches!(&end, End::Paused(pause) if pause.reason == PauseReason::Deadline), "{with}: {end:?}");
     waits
 }
@@ -110,7 +110,7 @@ async fn a_date_is_waited_for_by_the_servers_clock() {
 
 #[tokio::test]
 async fn two_hours_are_too_long_between_polls() {
-    let waits = hour(Personality::SmartManifest, json!({ "retry_after": "7200" })).await;
+    let waits = hour(Personality::SmartManifest, &json!({ "retry_after": "7200" })).await;
     assert_eq!(waits, [1_000, 600_000, 600_000, 600_000, 600_000, 600_000, 599_000]);
 }
 
@@ -118,7 +118,7 @@ async fn two_hours_are_too_long_between_polls() {
 async fn a_busy_server_is_left_alone_for_two_hours_but_not_beyond_the_deadline() {
     let busy =
         json!([{ "on": "poll", "action": { "answer": { "status": 503, "headers": { "Retry-After": "7200" } } } }]);
-    let rig = Rig::new(Personality::SmartManifest, endless(json!({ "faults": busy }))).await;
+    let rig = Rig::new(Personality::SmartManifest, endless(&json!({ "faults": busy }))).await;
     let mut request = rig.request(&PATIENT);
     request.policy.deadline_ms = 3 * HOUR_MS;
     let (end, waits) = follow(&rig, &request).await;
@@ -145,13 +145,13 @@ fn troubles() -> [Value; 8] {
 #[tokio::test]
 async fn a_server_in_trouble_is_asked_no_more_often_than_a_healthy_one() {
     for personality in Personality::ALL {
-        let healthy = hour(personality, json!({})).await.len();
+        let healthy = hour(personality, &json!({})).await.len();
         assert!((60..70).contains(&healthy), "{personality}: {healthy}");
         for trouble in troubles() {
             // From the first poll on, and of a job that was polled a while.
             for nth in [1, 20] {
                 let fault = json!([{ "on": "poll", "nth": nth, "times": 1_000_000, "action": trouble }]);
-                let failing = hour(personality, json!({ "faults": fault })).await.len();
+                let failing = hour(personality, &json!({ "faults": fault })).await.len();
                 assert!(10 * failing <= 11 * healthy, "{personality} {trouble} {nth}: {failing} instead of {healthy}");
             }
         }
@@ -160,16 +160,16 @@ async fn a_server_in_trouble_is_asked_no_more_often_than_a_healthy_one() {
 
 #[tokio::test]
 async fn every_second_poll_that_fails_makes_no_storm() {
-    let healthy = hour(Personality::Hapi, json!({})).await;
+    let healthy = hour(Personality::Hapi, &json!({})).await;
     let faults: Vec<Value> = (0..100).map(|n| json!({ "on": "poll", "nth": 2 * n + 8, "action": "drop" })).collect();
-    let flapping = hour(Personality::Hapi, json!({ "faults": faults })).await;
+    let flapping = hour(Personality::Hapi, &json!({ "faults": faults })).await;
     assert!(flapping.iter().all(|wait| *wait >= FLOOR_MS));
     assert!(flapping.len() <= 2 * healthy.len(), "{} instead of {}", flapping.len(), healthy.len());
 }
 
 #[tokio::test]
 async fn a_busy_server_gets_a_kick_off_no_more_often_than_a_poll() {
-    let healthy = hour(Personality::Hapi, json!({})).await.len();
+    let healthy = hour(Personality::Hapi, &json!({})).await.len();
     for status in [429, 503] {
         let busy = json!([{ "on": "kick-off", "action": { "answer": { "status": status } } }]);
         let rig = Rig::new(Personality::Hapi, script(json!({ "faults": busy }))).await;
