@@ -113,3 +113,10 @@ fn a_wait_that_is_dropped_leaves_the_line() {
     drop(turns);
     assert_eq!(locked(&budget.line).len(), 0);
 }
+
+#[test]
+fn a_turn_can_be_waited_for_on_any_thread() {
+    fn on_any_thread(_: impl Future<Output = ()> + Send) {}
+    let budget = Budgets::new(Arc::new(Stopped)).of(&server("https://a.example/fhir"));
+    on_any_thread(budget.turn(&wake(WakeReason::BackOff)));
+}
