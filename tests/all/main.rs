@@ -17,3 +17,5 @@ mod examples;
 mod hapi_server;
 /// Whole imports through the component against the practice server, on a virtual clock.
 mod journeys;
+/// What a server sees of our waiting.
+mod politeness;

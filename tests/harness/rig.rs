@@ -8,7 +8,8 @@ use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal, Same
 use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
 use fhir_import::secrets::Secrets;
 use fhir_import::{
-    Begin, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin, drive, resolve,
+    Begin, Budget, Budgets, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin,
+    drive, resolve,
 };
 use fhir_import_records::{CheckOptions, Checker};
 use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
@@ -142,8 +143,15 @@ impl Rig {
     /// Drives an import as far as it goes.
     pub(crate) async fn drive(&self, id: &ImportId) -> (End, Seen) {
         let mut seen = Seen::default();
-        let end = drive(&self.importer, &self.journal, &self.lease(id), &Stop::default(), &mut seen).await.unwrap();
+        let end = drive(&self.importer, &self.journal, &self.lease(id), &self.budget(), &Stop::default(), &mut seen)
+            .await
+            .unwrap();
         (end, seen)
+    }
+
+    /// A full budget of retries.
+    pub(crate) fn budget(&self) -> Budget {
+        Budgets::new(self.clock.clone()).of(&self.sandbox.base_url().parse().unwrap())
     }
 
     /// The right to drive an import.
@@ -156,7 +164,8 @@ impl Rig {
         let id = self.begin(&self.request(files)).await;
         let stop = Stop::default();
         let mut watch = StopWhenAccepted(stop.clone());
-        let end = drive(&self.importer, &self.journal, &self.lease(&id), &stop, &mut watch).await.unwrap();
+        let end =
+            drive(&self.importer, &self.journal, &self.lease(&id), &self.budget(), &stop, &mut watch).await.unwrap();
         assert_eq!(end, End::Detached);
         id
     }

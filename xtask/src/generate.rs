@@ -4,6 +4,7 @@ mod commands;
 mod dialects;
 mod findings;
 mod outcomes;
+mod politeness;
 
 use std::fs;
 
@@ -36,6 +37,8 @@ fn pages(workspace: &Workspace) -> Result<Vec<Page>> {
         Page { name: "dialects.md", source: "guest/dialects/dialects/", body: dialects::page()? },
         Page { name: "findings.md", source: "guest/records/src/finding.rs", body: findings::page() },
         Page { name: "outcomes.md", source: "guest/workflow/src/outcome.rs", body: outcomes::page() },
+        Page { name: "politeness.md", source: "guest/workflow/src/pace.rs", body: politeness::page() },
+        Page { name: "politeness.svg", source: "guest/workflow/src/pace.rs", body: politeness::figure() },
     ])
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::contract::{Decision, Event, Next, Outcome, Pause, Report, Request, Transition};
 use crate::decisions::Decisions;
@@ -153,12 +154,15 @@ pub async fn begin(
 /// Asked to stop, it leaves at once: a step that is under way is dropped, since it can be repeated. Only a kick-off under
 /// way is given [`LAST_WORDS`] to be answered; after that it is a kick-off whose answer was lost.
 ///
+/// Before a request is made again, the server's `budget` is waited for, which all imports at this server share.
+///
 /// # Errors
 /// [`DriveError`]; the import is where its journal says it is, and can be driven again.
 pub async fn drive<D: Decisions>(
     decisions: &D,
     journal: &dyn Journal,
     lease: &Lease,
+    budget: &Budget,
     stop: &Stop,
     watch: &mut dyn Watch,
 ) -> Result<End, DriveError> {
@@ -170,7 +174,11 @@ pub async fn drive<D: Decisions>(
             Next::Done(report) => return Ok(End::Done(Box::new(report))),
             Next::Paused(pause) => return Ok(End::Paused(pause)),
             Next::Wait(wake) => {
-                if stop.unless(decisions.clock().sleep_until(wake.at_ms)).await {
+                let due = async {
+                    decisions.clock().sleep_until(wake.at_ms).await;
+                    budget.turn(&wake).await;
+                };
+                if stop.unless(due).await {
                     return Ok(End::Detached);
                 }
                 Call::Step
@@ -189,6 +197,7 @@ pub async fn drive<D: Decisions>(
         if let Called::Left = drive.call(call, stop, watch).await? {
             return Ok(End::Detached);
         }
+        budget.note(&drive.next()?);
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! `examples/embed.rs` is the shortest complete program.
 
+mod budget;
 mod check;
 mod clock;
 pub mod contract;
@@ -24,8 +25,9 @@ pub mod serve;
 mod stop;
 mod store;
 
+pub use budget::{Budget, Budgets};
 pub use check::{CheckError, Checked, ToCheck, check};
-pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock};
+pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock, not_before};
 pub use decisions::Decisions;
 pub use dialect_file::{DialectFile, DialectFileError, read_dialect};
 pub use drive::{Begin, ChangedInput, DriveError, End, LAST_WORDS, Watch, begin, drive, resolve, stored_next};

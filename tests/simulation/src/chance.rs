@@ -51,9 +51,4 @@ impl Chance {
     pub fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.rng.usize(..of.len())]
     }
-
-    /// Any number.
-    pub fn number(&mut self) -> u64 {
-        self.rng.u64(..)
-    }
 }

@@ -18,6 +18,7 @@ mod time;
 mod wire;
 mod world;
 
+#[expect(dead_code, reason = "nobody inspects a simulated import")]
 #[path = "../../../guest/components/importer/src/answer.rs"]
 mod answer;
 #[path = "../../../guest/components/importer/src/ask.rs"]

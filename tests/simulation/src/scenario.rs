@@ -99,7 +99,8 @@ pub struct Scenario {
     pub foreign_jobs: u32,
 }
 
-const HOUR_MS: i64 = 3_600_000;
+/// An hour.
+pub const HOUR_MS: i64 = 3_600_000;
 
 impl Scenario {
     /// The scenario of a seed.

@@ -10,7 +10,9 @@ use fhir_import::contract::{
 use fhir_import::journal::{Holder, ImportId, Journal, SameInputs, StoredTransition};
 use fhir_import::net::{AllowList, Origin};
 use fhir_import::secrets::{Credential, Secrets};
-use fhir_import::{Begin, Decisions, DriveError, End, Network, SharedClock, Stop, Watch, begin, drive, resolve};
+use fhir_import::{
+    Begin, Budgets, Decisions, DriveError, End, Network, SharedClock, Stop, Watch, begin, drive, not_before, resolve,
+};
 use fhir_import_records::{CheckOptions, Checker};
 use fhir_import_sandbox::{Config, JobRecord, Sandbox, World};
 use url::Url;
@@ -19,7 +21,7 @@ use crate::chance::Chance;
 use crate::death::Death;
 use crate::disk::Disk;
 use crate::operator::{Acts, LOOKS_AFTER_MS, ours};
-use crate::scenario::{Operator, Scenario};
+use crate::scenario::{HOUR_MS, Operator, Scenario};
 use crate::time::{ClientClock, ServerClock, Time};
 use crate::wire::{Sent, SimulatedWire};
 
@@ -71,8 +73,7 @@ pub trait Make: Sync {
 pub async fn simulate<M: Make>(seed: u64, make: &M) -> Ended {
     let scenario = Scenario::of(seed);
     let stage = Stage::new(&scenario);
-    let decisions = make.make(stage.network(), stage.clock.clone());
-    let (acts, lives) = stage.run(&scenario, &decisions).await;
+    let (acts, lives) = stage.run(&scenario, make).await;
     stage.ended(scenario, acts, lives)
 }
 
@@ -128,22 +129,34 @@ impl Stage {
         Network { allow, secrets, wire: self.wire.clone() }
     }
 
-    async fn run(&self, scenario: &Scenario, decisions: &impl Decisions) -> (Acts, u32) {
+    async fn run(&self, scenario: &Scenario, make: &impl Make) -> (Acts, u32) {
         let mut chance = Chance::of(scenario.seed, 3);
         let mut acts = Acts::default();
         for life in 1..=LIVES {
             self.wire.begin_life(life);
-            let lived = self.death.or(self.live(scenario, decisions, &mut acts)).await;
+            let lived = self.death.or(self.live(scenario, make, &mut acts)).await;
             if let Some(Ok(true)) = lived {
                 return (acts, life);
             }
             self.time.pass(chance.span(1, 2 * LOOKS_AFTER_MS));
+            self.set_clock(scenario, &mut chance);
         }
         (acts, LIVES)
     }
 
+    /// Between two lives, somebody may set the client's clock.
+    fn set_clock(&self, scenario: &Scenario, chance: &mut Chance) {
+        if scenario.weather.network > 0 && chance.percent(10) {
+            self.clock.set(chance.one_of(&[0, 0, HOUR_MS, -HOUR_MS, 3 * 365 * 24 * HOUR_MS]));
+        }
+    }
+
     /// One life of the process. Says whether the import is over.
-    async fn live(&self, scenario: &Scenario, decisions: &impl Decisions, acts: &mut Acts) -> Result<bool, DriveError> {
+    async fn live(&self, scenario: &Scenario, make: &impl Make, acts: &mut Acts) -> Result<bool, DriveError> {
+        let clock: SharedClock = self.clock.clone();
+        let latest_ms = self.disk.load(&self.id).map_or(0, |import| import.latest.at_ms);
+        let decisions = &make.make(self.network(), not_before(&clock, latest_ms));
+        let budget = Budgets::new(clock).of(&self.sandbox.base_url().parse().expect("a base URL is a URL"));
         if self.disk.load(&self.id).is_err() {
             begin(decisions, &self.disk, self.begin(&self.request(scenario))).await?;
         }
@@ -152,7 +165,7 @@ impl Stage {
         loop {
             let stop = Stop::default();
             let mut watch = Watching::of(scenario.operator, acts, &stop);
-            let decision = match drive(decisions, &self.disk, &lease, &stop, &mut watch).await? {
+            let decision = match drive(decisions, &self.disk, &lease, &budget, &stop, &mut watch).await? {
                 End::Done(_) => return Ok(true),
                 End::Detached => {
                     acts.cancels += 1;

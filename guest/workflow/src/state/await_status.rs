@@ -13,7 +13,7 @@ use crate::poll::{Meaning, classify, percent};
 use crate::report::Ending;
 use crate::result;
 use crate::text::clip;
-use crate::transition::{EventKind, PauseReason, Wake};
+use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 use crate::url::{MAX_URL, Place, redact};
 
 /// Answers in a row that make no sense before a person is asked.
@@ -28,6 +28,9 @@ const WORDS: usize = 300;
 pub struct AwaitStatus {
     url: String,
     due: Wake,
+    /// The wait that the last answer about the job led to: a failed poll is not made again sooner.
+    #[serde(default)]
+    healthy_ms: u64,
     /// Polls of this job that said it runs.
     running: u32,
     /// Requests in a row that failed.
@@ -130,7 +133,8 @@ impl AwaitStatus {
                 url
             }
         };
-        let job = Self { url, due, running: 0, failures: 0, senseless: 0, doubt: None, starter };
+        let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
+        let job = Self { url, due, healthy_ms, running: 0, failures: 0, senseless: 0, doubt: None, starter };
         job.waits(cx)
     }
 
@@ -206,7 +210,8 @@ impl AwaitStatus {
         self.note_progress(cx, answer);
         let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
         let running = self.running.saturating_add(1);
-        Self { due, running, failures: 0, senseless: 0, doubt: None, ..self }.unless_late(cx)
+        let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
+        Self { due, healthy_ms, running, failures: 0, senseless: 0, doubt: None, ..self }.unless_late(cx)
     }
 
     fn note_progress(&self, cx: &mut Cx<'_>, answer: &Answer) {
@@ -221,7 +226,7 @@ impl AwaitStatus {
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
         cx.tell(EventKind::RequestFailed, text);
         let failures = self.failures.saturating_add(1);
-        let due = cx.back_off(answer, failures);
+        let due = pace::no_sooner(cx.back_off(answer, failures), cx.now_ms.saturating_add(self.healthy_ms));
         Self { due, failures, ..self }.unless_late(cx)
     }
 
@@ -264,7 +269,8 @@ impl AwaitStatus {
         let before = same.map_or_else(|| self.doubt.as_ref().map(|d| d.means), |d| d.before);
         if seen <= confirm {
             cx.tell(EventKind::RequestFailed, format!("status {}: asked again to be sure", answer.status));
-            let due = cx.back_off(None, seen);
+            let due = pace::no_sooner(cx.back_off(None, seen), cx.now_ms.saturating_add(self.healthy_ms));
+            let due = Wake { reason: WakeReason::Poll, ..due };
             return State::AwaitStatus(Self {
                 due,
                 doubt: Some(Doubt { means, seen, before }),

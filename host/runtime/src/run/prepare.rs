@@ -279,7 +279,8 @@ impl Draft<'_> {
         if let Some(at) = notes.serve.as_ref().filter(|_| server.is_some()) {
             say(Progress::Serving { at, by_default: self.options.serve.is_none() });
         }
-        Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server, left_out: Vec::new() })
+        let budget = setup.budgets.of(self.options.server.url());
+        Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out: Vec::new() })
     }
 
     /// A key tells requests apart, also those of the same files.

@@ -71,5 +71,15 @@ async fn start(
     let journal = setup.journal.as_ref();
     let id = begin(&importer, journal, begin_with).await.map_err(RunError::Drive)?;
     let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
-    Ok(Run { setup: setup.clone(), importer, lease, notes, inputs: Vec::new(), server: None, left_out: Vec::new() })
+    let budget = setup.budgets.of(server.url());
+    Ok(Run {
+        setup: setup.clone(),
+        importer,
+        lease,
+        budget,
+        notes,
+        inputs: Vec::new(),
+        server: None,
+        left_out: Vec::new(),
+    })
 }

@@ -7,6 +7,7 @@ use super::inputs::{InputSecrets, digest};
 use super::notes::{FileNote, HostNotes, ServeNote};
 use super::session::{Run, Setup};
 use super::{Access, RunError, Server};
+use crate::clock::not_before;
 use crate::contract::Status;
 use crate::drive::ChangedInput;
 use crate::files::{Change, FilesError, OpenInput};
@@ -49,7 +50,8 @@ pub async fn resume_with(
     let (import, status) = setup.status(id).await?;
     let before = HostNotes::decode(&import.host)?;
     let (notes, access) = merged(before.clone(), access);
-    let network = access.network(&Server::parse(&notes.server)?, &secrets)?;
+    let fhir = Server::parse(&notes.server)?;
+    let network = access.network(&fhir, &secrets)?;
     if (&notes.allow, &notes.ca) != (&before.allow, &before.ca) {
         journal.append_host(&lease, &notes.encode()).map_err(RunError::Journal)?;
     }
@@ -62,8 +64,11 @@ pub async fn resume_with(
         Some(at) if !reopened.served.is_empty() => Some(Arc::new(serve_again(at, reopened.served)?)),
         _ => None,
     };
-    let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
-    Ok(Run { setup: setup.clone(), importer, lease, notes, inputs, server, left_out: reopened.left_out })
+    // For an import, time never runs backwards, whatever was done to the machine's clock since its last transition.
+    let clock = not_before(&setup.clock, import.latest.at_ms);
+    let importer = Importer::new(setup.engine.clone(), clock, network);
+    let budget = setup.budgets.of(fhir.url());
+    Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out: reopened.left_out })
 }
 
 /// What was allowed stays allowed; what is named now is added.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::RunError;
 use super::notes::HostNotes;
+use crate::budget::{Budget, Budgets};
 use crate::clock::{SharedClock, SystemClock};
 use crate::contract::{Decision, Event, Next, Phase, Status};
 use crate::drive::{ChangedInput, End, Watch, drive, resolve};
@@ -25,6 +26,8 @@ pub struct Setup {
     pub clock: SharedClock,
     /// Where imports are kept.
     pub journal: Arc<dyn Journal>,
+    /// How often all of them together may retry at a server.
+    pub budgets: Budgets,
 }
 
 impl Setup {
@@ -34,13 +37,18 @@ impl Setup {
     /// [`RunError::Journal`] when the journal cannot be opened.
     pub fn in_folder(engine: Engine, folder: &Path) -> Result<Self, RunError> {
         let journal = SqliteJournal::open(folder).map_err(RunError::Journal)?;
-        Ok(Self { engine, clock: Arc::new(SystemClock), journal: Arc::new(journal) })
+        Ok(Self::with(engine, Arc::new(journal)))
     }
 
     /// The machine's clock, and a journal that ends with the process.
     #[must_use]
     pub fn in_memory(engine: Engine) -> Self {
-        Self { engine, clock: Arc::new(SystemClock), journal: Arc::new(MemoryJournal::default()) }
+        Self::with(engine, Arc::new(MemoryJournal::default()))
+    }
+
+    fn with(engine: Engine, journal: Arc<dyn Journal>) -> Self {
+        let clock: SharedClock = Arc::new(SystemClock::new());
+        Self { engine, budgets: Budgets::new(clock.clone()), clock, journal }
     }
 
     /// Where an import stands. Sends nothing.
@@ -64,6 +72,7 @@ pub struct Run {
     pub(super) setup: Setup,
     pub(super) importer: Importer,
     pub(super) lease: Lease,
+    pub(super) budget: Budget,
     pub(super) notes: HostNotes,
     pub(super) inputs: Vec<Arc<OpenInput>>,
     pub(super) server: Option<Arc<FileServer>>,
@@ -102,7 +111,7 @@ impl Run {
     pub async fn drive(&self, stop: &Stop, watch: &mut dyn Watch) -> Result<End, RunError> {
         let mut guard = Guard { watch, inputs: &self.inputs, left_out: &self.left_out };
         let journal = self.setup.journal.as_ref();
-        drive(&self.importer, journal, &self.lease, stop, &mut guard).await.map_err(RunError::Drive)
+        drive(&self.importer, journal, &self.lease, &self.budget, stop, &mut guard).await.map_err(RunError::Drive)
     }
 
     /// Takes a person's decision. Sends nothing.
