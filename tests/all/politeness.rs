@@ -60,7 +60,8 @@ async fn follow(rig: &Rig, request: &Request) -> (End, Vec<u64>) {
 async fn follow_at(rig: &Rig, request: &Request, count: &(dyn Fn() -> usize + Sync)) -> (End, Vec<u64>) {
     let id = rig.begin(request).await;
     let mut polls = Polls { count, clock: &rig.clock, at_ms: Vec::new() };
-    let end = drive(&rig.importer, &rig.journal, &rig.lease(&id), &rig.budget(), &Stop::default(), &mut polls).await.unwrap();
+    let end =
+        drive(&rig.importer, &rig.journal, &rig.lease(&id), &rig.budget(), &Stop::default(), &mut polls).await.unwrap();
     (end, polls.waits())
 }
 

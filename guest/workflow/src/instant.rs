@@ -59,10 +59,17 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 /// The answer took its time, so what is returned is rather too early than too late.
 #[must_use]
 pub fn on_server_clock(ours_ms: u64, answer: &Answer, now_ms: u64) -> u64 {
-    let date = answer.header("date").and_then(|text| httpdate::parse_http_date(text).ok());
-    let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
-    let Some(theirs_ms) = since.and_then(|since| u64::try_from(since.as_millis()).ok()) else { return ours_ms };
-    ours_ms.saturating_add(theirs_ms).saturating_sub(now_ms)
+    match of_answer(answer) {
+        Some(theirs_ms) => ours_ms.saturating_add(theirs_ms).saturating_sub(now_ms),
+        None => ours_ms,
+    }
+}
+
+/// When an answer was made, on the server's clock (`Date`), in Unix milliseconds.
+#[must_use]
+pub fn of_answer(answer: &Answer) -> Option<u64> {
+    let date = httpdate::parse_http_date(answer.header("date")?).ok()?;
+    u64::try_from(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub struct Progress {
     pub jobs_done: u32,
     /// When the kick-off of the job in flight could first have been sent, in Unix milliseconds: no older job is ours.
     pub intent_ms: u64,
+    /// The server's own time before that, where it lists its jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_ms: Option<u64>,
     /// How often a person had the job in flight started anew, knowing that there was one.
     #[serde(default)]
     pub anew: u32,
@@ -49,6 +52,7 @@ impl Progress {
             detection: Detection::default(),
             jobs_done: 0,
             intent_ms: plan.time_ms,
+            server_ms: None,
             anew: 0,
             accepted_ms: None,
             deadline_at_ms: plan.time_ms.saturating_add(plan.policy.deadline_ms),

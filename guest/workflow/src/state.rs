@@ -7,6 +7,7 @@ mod cancel_job;
 mod detecting;
 mod find_job;
 mod finished;
+mod look_before;
 mod paused;
 mod read_back;
 mod read_errors;
@@ -18,6 +19,7 @@ pub use cancel_job::CancelJob;
 pub use detecting::{ReadCapabilities, ReadDefinition};
 pub use find_job::FindJob;
 pub use finished::Finished;
+pub use look_before::LookBefore;
 pub use paused::Paused;
 pub use read_back::ReadBackState;
 pub use read_errors::ReadErrors;
@@ -43,6 +45,8 @@ pub enum State {
     ReadCapabilities(ReadCapabilities),
     /// The server's own OperationDefinition is read.
     ReadDefinition(ReadDefinition),
+    /// The server's list of jobs is read before the kick-off.
+    LookBefore(LookBefore),
     /// The next kick-off can be sent.
     Ready(Ready),
     /// A kick-off may have reached the server, and its answer is not known.
@@ -139,6 +143,7 @@ impl State {
         match self {
             Self::ReadCapabilities(state) => state.ask(cx),
             Self::ReadDefinition(state) => state.ask(cx),
+            Self::LookBefore(state) => state.ask(cx),
             Self::FindJob(state) => state.ask(cx),
             Self::AwaitStatus(state) => state.ask(cx),
             Self::ReadErrors(state) => state.ask(cx),
@@ -154,6 +159,7 @@ impl State {
         match self {
             Self::ReadCapabilities(state) => state.answered(cx, reply),
             Self::ReadDefinition(state) => state.answered(cx, reply),
+            Self::LookBefore(state) => state.answered(cx, reply),
             Self::FindJob(state) => state.answered(cx, reply),
             Self::AwaitStatus(state) => state.answered(cx, reply),
             Self::ReadErrors(state) => state.answered(cx, reply),
@@ -178,6 +184,7 @@ impl State {
     fn due(&self) -> Option<&Wake> {
         match self {
             Self::ReadCapabilities(state) => state.due(),
+            Self::LookBefore(state) => state.due(),
             Self::FindJob(state) => Some(state.due()),
             Self::AwaitStatus(state) => Some(state.due()),
             Self::ReadErrors(state) => state.due(),
@@ -192,7 +199,7 @@ impl State {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
-            Self::ReadCapabilities(_) | Self::ReadDefinition(_) => Phase::Detecting,
+            Self::ReadCapabilities(_) | Self::ReadDefinition(_) | Self::LookBefore(_) => Phase::Detecting,
             Self::Ready(_) => Phase::ReadyToSubmit,
             Self::SubmitLost(_) | Self::FindJob(_) => Phase::Submitting,
             Self::AwaitStatus(_) => Phase::Running,

@@ -65,7 +65,8 @@ fn careful(pause: &Pause, sandbox: &Sandbox, script: &Script) -> Decision {
             _ => Decision::GiveUp,
         },
         PauseReason::AnswerNotUnderstood => Decision::Continue,
-        PauseReason::NotOurJob => Decision::GiveUp,
+        // The person remembers when the command was typed, and knows that job.
+        PauseReason::NotOurJob => there.map_or(Decision::GiveUp, |job| Decision::Adopt(job.status_url.clone())),
     }
 }
 

@@ -162,6 +162,13 @@ impl AwaitStatus {
         Self { due: pace::soon(now_ms), ..self }
     }
 
+    /// The same job, to be asked when it was to be asked, but not at once.
+    #[must_use]
+    pub fn no_sooner(self, now_ms: u64) -> Self {
+        let due = pace::no_sooner(self.due, pace::soon(now_ms).at_ms);
+        Self { due, ..self }
+    }
+
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
         if !cx.is_due(Some(&self.due)) {
             return Ask::Stay;

@@ -1,7 +1,7 @@
 //! The server's list of jobs is searched for one of a kick-off whose answer was lost.
 //!
 //! A list may be late, so it is asked twice, each time after the wait that the dialect names, before a job counts as
-//! not there. A job that was created before the kick-off could have been sent is somebody else's.
+//! not there. A job that was created, on the server's clock, before the list was first read is somebody else's.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,9 +33,14 @@ pub struct FindJob {
 impl FindJob {
     /// Begins with a wait: the job may not be listed yet.
     pub fn enter(cx: &mut Cx<'_>, lost: u32) -> State {
-        match list(cx) {
+        match list(cx).filter(|_| cx.progress.server_ms.is_some()) {
             Some(list) => State::FindJob(Self { lost, looks: 0, failures: 0, due: settled(cx, list.settle_ms) }),
-            None => SubmitLost::ask_a_person(cx, "The dialect names a list of jobs and not where it is."),
+            None => SubmitLost::ask_a_person(
+                cx,
+                "The kick-off was sent or may have been sent, and nobody knows whether the server accepted it; its list \
+                 of jobs could not be read before, to tell new jobs from old ones. Look at the server: if the job is \
+                 there, adopt its status URL; if it is not, resubmit.",
+            ),
         }
     }
 
@@ -112,7 +117,7 @@ impl FindJob {
     }
 }
 
-fn list(cx: &Cx<'_>) -> Option<JobList> {
+pub(super) fn list(cx: &Cx<'_>) -> Option<JobList> {
     cx.dialect()?.recovery.list.clone()
 }
 
@@ -124,7 +129,7 @@ fn settled(cx: &Cx<'_>, wait_ms: u64) -> Wake {
 /// The status URLs of the jobs that can be ours; none when the answer is no list.
 fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Vec<String>> {
     let list = list(cx)?;
-    let since_ms = instant::on_server_clock(cx.progress.intent_ms, answer, cx.now_ms);
+    let since_ms = cx.progress.server_ms?;
     let source = list.source_member.as_ref().and_then(|member| Some((member, cx.job()?.source())));
     let body = answer.json()?;
     let ours = |job: &&Value| {

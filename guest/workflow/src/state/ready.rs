@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State, SubmitLost};
+use super::{Ask, AwaitStatus, Cx, Finished, LookBefore, Paused, Reply, State, SubmitLost};
 use crate::body::{self, BodyError};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, RecoveryClass};
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_STATUS, Method};
 use crate::outcome::Outcome;
 use crate::progress::CLASSES;
@@ -45,9 +45,18 @@ impl Ready {
         Self { failures: lost, due: (lost > 0).then(|| cx.back_off(None, lost)), earlier: Earlier::Unknown }
     }
 
-    /// To be sent for the first time: no job that is older than now is ours.
+    /// To be sent for the first time; where the server lists its jobs, it is asked for its time first.
     #[must_use]
     pub fn fresh(cx: &mut Cx<'_>) -> State {
+        match cx.dialect().is_some_and(|d| d.recovery.class == RecoveryClass::List) {
+            true => State::LookBefore(LookBefore::default()),
+            false => Self::now(cx),
+        }
+    }
+
+    /// To be sent for the first time: no job that is older than now is ours.
+    #[must_use]
+    pub fn now(cx: &mut Cx<'_>) -> State {
         cx.progress.intent_ms = cx.now_ms;
         State::Ready(Self::default())
     }
