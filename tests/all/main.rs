@@ -19,3 +19,5 @@ mod hapi_server;
 mod journeys;
 /// What a server sees of our waiting.
 mod politeness;
+/// Thousands of imports with faults from a seed, judged by what the server saw.
+mod simulation;

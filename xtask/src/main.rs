@@ -1,4 +1,4 @@
-//! The house tasks: `cargo xtask demo | test | check | gen [--check] | counts`.
+//! The house tasks: `cargo xtask demo | test | check | gen [--check] | counts | simulate`.
 
 mod check;
 mod counts;
@@ -23,6 +23,8 @@ Tasks:
   test           everything that must hold: format, house checks, lints, generated pages, all tests
   check          the house checks alone: layers, names, budget, words
   gen [--check]  writes docs/reference/ from the program; with --check only compares
+  simulate [--jobs N] [--seed S] | [--replay SEED]
+                 whole imports in one process with faults from a seed, judged by what the server saw
   counts         sizes of the components, crates, lengths of functions";
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn task(args: &[&str]) -> Result<ExitCode> {
         ["gen"] => generate::write(&Workspace::find()?).map(done),
         ["gen", "--check"] => generate::compare(&Workspace::find()?).map(done),
         ["counts"] => counts::counts(&Workspace::find()?).map(done),
+        ["simulate", rest @ ..] => simulate(&Workspace::find()?, rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -55,4 +58,12 @@ fn task(args: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::from(2))
         }
     }
+}
+
+/// The program says itself how it went.
+fn simulate(workspace: &Workspace, args: &[&str]) -> Result<ExitCode> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["run", "--quiet", "--release", "--locked", "--package", "fhir-import-simulation", "--"]).args(args);
+    let status = cargo.status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -48,7 +48,7 @@ impl ReadBack {
             Verdict::Missing
         } else if !self.different.is_empty() {
             Verdict::Differs
-        } else if self.asked == 0 && self.totals.is_empty() {
+        } else if self.stopped.is_some() || (self.asked == 0 && self.totals.is_empty()) {
             Verdict::NotVerified
         } else {
             Verdict::Verified

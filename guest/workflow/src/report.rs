@@ -30,7 +30,7 @@ pub struct Detection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Nothing was read back.
+    /// Nothing was read back, or not all that was to be.
     #[default]
     NotVerified,
     /// Everything asked for was there.

@@ -1,7 +1,7 @@
 //! What a seed stands for: a server, data, and what goes wrong.
 
 use fhir_import::contract::DialectChoice;
-use fhir_import_sandbox::{Personality, Script};
+use fhir_import_sandbox::{Action, Canned, Endpoint, Fault, Personality, Script};
 
 use crate::answer;
 use crate::chance::Chance;
@@ -157,6 +157,49 @@ fn script(chance: &mut Chance, data: [u32; 2]) -> Script {
         forget_jobs_after_polls: chance.percent(3).then(|| chance.pick(6)),
         forget_after_end: chance.percent(3).then(|| chance.pick(3)),
         require_bearer: chance.percent(5).then(|| "right".to_owned()),
+        faults: (0..chance.one_of(&[0, 0, 1, 3, 6])).map(|_| fault(chance)).collect(),
         ..Script::default()
+    }
+}
+
+/// Something that the server, or a proxy before it, does wrong once or twice.
+fn fault(chance: &mut Chance) -> Fault {
+    let on = chance.one_of(&[
+        Endpoint::Poll,
+        Endpoint::Poll,
+        Endpoint::KickOff,
+        Endpoint::Metadata,
+        Endpoint::Read,
+        Endpoint::Search,
+        Endpoint::ErrorFile,
+        Endpoint::Delete,
+        Endpoint::List,
+    ]);
+    let (nth, times) = (Some(1 + chance.pick(8)), Some(1 + chance.pick(2)));
+    Fault { on, nth, times, action: action(chance, on) }
+}
+
+fn action(chance: &mut Chance, on: Endpoint) -> Action {
+    let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}"#;
+    let answer = |status: u16, body: &str, retry_after: Option<&str>| {
+        let headers = retry_after.map(|value| ("Retry-After".to_owned(), value.to_owned())).into_iter().collect();
+        Action::Answer(Canned { status, body: body.to_owned(), content_type: None, headers })
+    };
+    match chance.pick(12) {
+        0 => Action::HtmlPage,
+        1 => answer(503, "", Some("30")),
+        2 => answer(429, outcome, chance.one_of(&[None, Some("7")])),
+        3 => answer(502, "<html>", None),
+        4 => answer(500, "", None),
+        5 => answer(401, outcome, None),
+        6 if on == Endpoint::KickOff => Action::NoContentLocation,
+        // A resource that is there is not said to be absent: nobody could tell the truth then.
+        6 if on == Endpoint::Poll || on == Endpoint::Delete => answer(404, outcome, None),
+        7 if on == Endpoint::KickOff => Action::RelativeContentLocation,
+        8 if on == Endpoint::KickOff => Action::WrongHostContentLocation("10.0.0.9:8080".to_owned()),
+        6..=8 => Action::GarbageJson,
+        9 => Action::AcceptThenDrop,
+        10 => Action::TruncateBody(chance.pick(60) as usize),
+        _ => Action::Drop,
     }
 }

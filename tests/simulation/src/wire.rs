@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use fhir_import::net::{Carried, Carrying, NetError, NetErrorKind, Permission, Phase, Wire};
-use fhir_import_sandbox::{Outcome, Sandbox};
+use fhir_import_sandbox::{Outcome, Restart, Sandbox};
 use http::Request;
 use url::Url;
 
@@ -61,9 +61,22 @@ enum Fate {
     DiesBefore,
     /// The client dies when the server has heard of it.
     DiesAfter,
+    /// The server is started anew before it hears of it.
+    Restarts,
+    /// The same, and it has forgotten its jobs.
+    Forgets,
 }
 
-const FATES: [Fate; 9] = [
+const FATES: [Fate; 18] = [
+    Fate::Refused,
+    Fate::LostBefore,
+    Fate::LostAfter,
+    Fate::Late,
+    Fate::Slow,
+    Fate::Cut,
+    Fate::DiesAfter,
+    Fate::Restarts,
+    Fate::Forgets,
     Fate::Refused,
     Fate::LostBefore,
     Fate::LostAfter,
@@ -86,6 +99,8 @@ pub struct SimulatedWire {
     kick_offs_count: bool,
     /// Which life of the client's process it is.
     life: AtomicU32,
+    /// How often the server forgot its jobs.
+    forgets: AtomicU32,
 }
 
 struct State {
@@ -105,7 +120,8 @@ impl SimulatedWire {
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, time: Time, death: Death, chance: Chance, until_ms: u64, once: bool) -> Self {
         let state = Mutex::new(State { chance, sent: Vec::new(), late: Vec::new() });
-        Self { sandbox, time, death, state, calm_from_ms: until_ms, kick_offs_count: once, life: AtomicU32::new(0) }
+        let (life, forgets) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { sandbox, time, death, state, calm_from_ms: until_ms, kick_offs_count: once, life, forgets }
     }
 
     /// The client's process is started once more.
@@ -117,6 +133,12 @@ impl SimulatedWire {
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         self.lock().sent.clone()
+    }
+
+    /// How often the server forgot its jobs.
+    #[must_use]
+    pub fn forgets(&self) -> u32 {
+        self.forgets.load(Ordering::Relaxed)
     }
 
     /// Delivers what is still on its way.
@@ -200,6 +222,14 @@ impl SimulatedWire {
                 fail(Phase::FirstByte, closed)
             }
             fate => {
+                match fate {
+                    Fate::Restarts => self.sandbox.restart(Restart::KeepsJobs),
+                    Fate::Forgets => {
+                        self.forgets.fetch_add(1, Ordering::Relaxed);
+                        self.sandbox.restart(Restart::LosesJobs);
+                    }
+                    _ => {}
+                }
                 let at = self.note(&request, true);
                 let carried = self.answered(fate, request, &url).await?;
                 self.note_answer(at, &carried);

@@ -54,6 +54,8 @@ pub struct Ended {
     pub plan: String,
     /// All that the journal holds.
     pub history: Vec<StoredTransition>,
+    /// How often the server forgot its jobs.
+    pub forgets: u32,
     /// Lives of the client's process.
     pub lives: u32,
     /// The base URL of the server.
@@ -248,6 +250,7 @@ impl Stage {
             acts,
             plan: stored.load(&self.id).map(|import| import.plan).unwrap_or_default(),
             history,
+            forgets: self.wire.forgets(),
             lives,
             base: self.sandbox.base_url(),
             scenario,

@@ -68,6 +68,19 @@ const ROOMS: &[Room] = &[
             "fhir-import-dialects",
             "fhir-import-records",
             "fhir-import-sandbox",
+            "fhir-import-simulation",
+            "fhir-import-workflow",
+        ],
+        outside: Open,
+    },
+    // Compiles the decisions in, to compare them with the component.
+    Room {
+        package: "fhir-import-simulation",
+        inside: &[
+            "fhir-import",
+            "fhir-import-dialects",
+            "fhir-import-records",
+            "fhir-import-sandbox",
             "fhir-import-workflow",
         ],
         outside: Open,

@@ -16,6 +16,8 @@ use crate::transition::{EventKind, PauseReason, Wake};
 const ATTEMPTS: u32 = 3;
 /// How often the status is asked for after an accepted DELETE.
 const CONFIRMS: u32 = 5;
+/// How long a look at the status is good for: a process that died may come back much later.
+const LOOK_MS: u64 = 10_000;
 
 /// A cancel is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +33,8 @@ pub struct CancelJob {
 #[serde(rename_all = "kebab-case")]
 enum Stage {
     Look,
-    Delete,
+    /// The look was at this time.
+    Delete(u64),
     Confirm,
 }
 
@@ -60,7 +63,10 @@ impl CancelJob {
         }
         let url = self.job.url().to_owned();
         match self.stage {
-            Stage::Delete => Ask::Send(Exchange::delete(url)),
+            Stage::Delete(looked_ms) if cx.now_ms > looked_ms.saturating_add(LOOK_MS) => {
+                Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
+            }
+            Stage::Delete(_) => Ask::Send(Exchange::delete(url)),
             Stage::Look | Stage::Confirm => {
                 let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
                 Ask::Send(Exchange::get(url, accept, KEEP_DOCUMENT))
@@ -72,9 +78,9 @@ impl CancelJob {
         match (self.stage, reply) {
             (Stage::Look, Ok(answer)) => self.looked(cx, &answer),
             (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, &failure.text),
-            (Stage::Delete, Ok(answer)) => self.deleted(cx, &answer),
+            (Stage::Delete(_), Ok(answer)) => self.deleted(cx, &answer),
             (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
-            (Stage::Delete, Err(failure)) => {
+            (Stage::Delete(_), Err(failure)) => {
                 let text = format!("the cancel was not answered: {}", failure.text);
                 self.again(cx, ATTEMPTS, &text)
             }
@@ -88,7 +94,7 @@ impl CancelJob {
         match classify(&dialect.poll, answer) {
             Meaning::Job(JobState::Ended | JobState::Failed, _) => self.is_over(cx, "the job is over"),
             Meaning::Job(JobState::Cancelled, _) => over(cx, "The server says that the job was cancelled already."),
-            _ => State::CancelJob(Self { stage: Stage::Delete, due: None, ..self }),
+            _ => State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self }),
         }
     }
 

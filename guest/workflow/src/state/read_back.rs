@@ -16,8 +16,8 @@ use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 
 const ACCEPT: &str = "application/fhir+json";
 
-/// How often a read that was not answered is made.
-const ATTEMPTS: u32 = 3;
+/// How often a read that was not answered is made: for five to eight minutes. What was imported waits.
+const ATTEMPTS: u32 = 10;
 
 /// Bytes of the reason to stop early that are kept.
 const WORDS: usize = 300;

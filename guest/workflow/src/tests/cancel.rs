@@ -124,7 +124,7 @@ fn credentials_for_a_cancel_are_waited_for() {
     play.paused(PauseReason::Credentials);
     play.now_ms += MINUTE_MS;
     play.resolve(&Decision::Continue);
-    play.exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+    play.exchange(POLL, running()).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
     play.ended(Outcome::Cancelled);
 }
 
