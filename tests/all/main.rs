@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 /// The components: their imports, their size.
 mod components;
+/// The journal on a disk that fails, fills up or loses power.
+mod disk;
 /// The examples run.
 mod examples;
 /// A real HAPI FHIR server.
