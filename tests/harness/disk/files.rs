@@ -42,7 +42,8 @@ impl Files {
     fn follow_rename(&mut self, path: &Path) {
         let Some(inode) = inode(path) else { return };
         let renamed = |(old, known): (&PathBuf, &Known)| {
-            (known.inode == Some(inode) && old != path && !old.exists()).then(|| old.clone())
+            let moved = known.inode == Some(inode) && known.content.written().is_some();
+            (moved && old != path && !old.exists()).then(|| old.clone())
         };
         if let Some(old) = self.known.iter().find_map(renamed) {
             let known = self.known.remove(&old).expect("it was just found");
