@@ -19,3 +19,5 @@ mod examples;
 mod hapi_server;
 /// Whole imports through the component against the practice server, on a virtual clock.
 mod journeys;
+/// Processes that race for the same imports.
+mod races;
