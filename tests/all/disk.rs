@@ -5,9 +5,13 @@
 
 /// A crash in the middle of what a journal is asked for.
 mod crashes;
+/// Files that are cut short, changed, swapped or somebody else's.
+mod damage;
 /// A fault in the middle of what a journal is asked for.
 mod faults;
 /// The disk itself.
 mod itself;
 /// What a journal is asked for.
 mod requests;
+/// A real full disk.
+mod space;

@@ -55,7 +55,7 @@ pub(super) fn id(first: u8) -> ImportId {
     ImportId::from_bytes([first; 16])
 }
 
-fn transition(next_kind: NextKind, checkpoint: &str) -> StoredTransition {
+pub(super) fn transition(next_kind: NextKind, checkpoint: &str) -> StoredTransition {
     StoredTransition {
         checkpoint: checkpoint.to_owned(),
         next_kind,
@@ -172,30 +172,35 @@ impl Process {
 
     /// How the journal looks to this process; none when it has not got it open.
     pub(super) fn look(&self) -> Option<String> {
-        self.journal.as_ref().map(look_through)
+        self.journal.as_ref().map(|journal| look_through(journal).unwrap())
     }
 }
 
 /// Opens the journal and reads everything that it can be asked for.
 pub(super) fn look(folder: &Path) -> String {
-    look_through(&SqliteJournal::open(folder).unwrap())
+    try_to_look(folder).unwrap()
 }
 
-fn look_through(journal: &SqliteJournal) -> String {
+/// The same of a journal that may be damaged.
+pub(super) fn try_to_look(folder: &Path) -> Result<String> {
+    look_through(&SqliteJournal::open(folder)?)
+}
+
+pub(super) fn look_through(journal: &SqliteJournal) -> Result<String> {
     let mut seen = String::new();
-    for import in journal.list().unwrap() {
-        let loaded = journal.load(&import.id).unwrap();
+    for import in journal.list()? {
+        let loaded = journal.load(&import.id)?;
         // The epoch of an intent depends on how often somebody tried.
         let intent = |intent: Option<Intent>| intent.map(|intent| (intent.generation, intent.at_ms));
         assert_eq!(intent(loaded.intent), intent(import.intent));
         let (key, plan, host) = (import.key, loaded.plan, loaded.host);
         writeln!(seen, "{} {key:?} {plan} {host} {:?}", import.id, intent(import.intent)).unwrap();
-        for past in journal.history(&import.id).unwrap() {
+        for past in journal.history(&import.id)? {
             let told: Vec<usize> = past.events.iter().map(|event| event.text.len()).collect();
             writeln!(seen, "  {} {} {} {told:?}", past.checkpoint, past.next_kind.word(), past.next).unwrap();
         }
     }
-    seen
+    Ok(seen)
 }
 
 /// Takes the lease of the first import, when there is one; it must be newer than the last one that was given.
