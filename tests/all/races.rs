@@ -81,9 +81,9 @@ impl Race {
             std::thread::sleep(Duration::from_micros(pause));
             let victim = self.victim();
             if self.random.below(3) == 0 {
-                self.kill(victim)
+                self.kill(victim);
             } else {
-                self.stop(victim)
+                self.stop(victim);
             }
             while self.round < ROUNDS && self.is_over(self.round) {
                 self.round += 1;
