@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 /// The components: their imports, their size.
 mod components;
+/// The journal on a disk that fails, fills up or loses power.
+mod disk;
 /// The examples run.
 mod examples;
 /// A real HAPI FHIR server.
@@ -21,3 +23,5 @@ mod journeys;
 mod politeness;
 /// Thousands of imports with faults from a seed, judged by what the server saw.
 mod simulation;
+/// Processes that race for the same imports.
+mod races;

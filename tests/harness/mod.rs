@@ -1,6 +1,8 @@
-//! What the tests share: a practice server and an importer with a virtual clock, the command line, a real HAPI server.
+//! What the tests share: a practice server and an importer with a virtual clock, the command line, a disk that can
+//! be crashed, a real HAPI server.
 
 pub(crate) mod cli;
+pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod hapi;
 pub(crate) mod http;

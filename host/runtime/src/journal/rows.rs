@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, params};
 
 use super::ImportId;
 use super::error::JournalError;
@@ -48,6 +48,8 @@ impl From<JournalError> for Fault {
 fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        // The file ends inside of a page.
+        || error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHORT_READ)
         || matches!(
             error,
             Error::InvalidColumnType(..)

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use super::error::{JournalError, Result};
 use super::lease::LockFile;
@@ -104,6 +104,18 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
         .map_err(|error| Fault::from(error).at(path, "open the journal"))
 }
 
+/// Makes all that is read durable, before anybody builds on it. A process that died may have left a commit in the log
+/// whose sync failed; Linux shows it to readers, and no later sync writes it. So the log is moved into the file and
+/// begun anew: what is committed after this rests on nothing that a power cut takes.
+pub(super) fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    let frames: i64 = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
+    if frames <= 0 {
+        return Ok(());
+    }
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.pragma_update(None, "user_version", FORMAT)
+}
+
 /// Looks at a file without changing it: a read-only connection neither repairs nor checkpoints. (Reading the first
 /// bytes ourselves would drop the locks of other connections of this process: sqlite.org/howtocorrupt.html §2.2.)
 fn recognise(path: &Path) -> Result<()> {
@@ -149,8 +161,16 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// SQLite keeps the mode it has when it cannot change it, and says so only in its answer. The change is committed after
+/// the answer was read, so the statement is run to its end.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let answers: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if answers == ["wal"] {
+        return Ok(());
+    }
+    let refused = format!("no write-ahead log can be kept here: {answers:?}");
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(refused)))
 }
 
 fn damaged(path: &Path, what: &str) -> JournalError {

@@ -60,7 +60,7 @@ impl SqliteJournal {
         let mut slot = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = match &mut *slot {
             Some(connection) => connection,
-            empty => empty.insert(schema::open(&self.path)?),
+            empty => empty.insert(schema::open(&self.path).and_then(|connection| self.settled(connection))?),
         };
         let done = act(connection);
         if let Err(Fault::Sql(error)) = &done
@@ -69,6 +69,11 @@ impl SqliteJournal {
             *slot = None;
         }
         done.map_err(|fault| fault.at(&self.path, doing))
+    }
+
+    fn settled(&self, connection: Connection) -> Result<Connection> {
+        schema::settle(&connection).map_err(|error| Fault::from(error).at(&self.path, "open the journal"))?;
+        Ok(connection)
     }
 
     /// Raises the epoch, unless the lock file remembers more than the store does.
@@ -144,6 +149,7 @@ impl Journal for SqliteJournal {
     fn lease(&self, id: &ImportId, holder: &Holder) -> Result<Lease> {
         self.read("read an import", |tx| import(tx, *id))?;
         let lock = LockFile::take(&self.locks, *id)?;
+        self.run("store a lease", |connection| Ok(schema::settle(connection)?))?;
         let head = self.raise_epoch(*id, &lock)?;
         lock.write_mark(&Mark { holder: holder.clone(), epoch: head.epoch, intents: head.intents })?;
         Ok(Lease::new(*id, head.epoch, lock))
