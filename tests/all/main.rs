@@ -21,7 +21,7 @@ mod hapi_server;
 mod journeys;
 /// What a server sees of our waiting.
 mod politeness;
-/// Thousands of imports with faults from a seed, judged by what the server saw.
-mod simulation;
 /// Processes that race for the same imports.
 mod races;
+/// Thousands of imports with faults from a seed, judged by what the server saw.
+mod simulation;

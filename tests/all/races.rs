@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use fhir_import::journal::{ImportId, Journal, NewImport, NextKind, SqliteJournal, StoredTransition};
+use fhir_import::journal::{ImportId, Journal, NewImport, NextKind, SameInputs, SqliteJournal, StoredTransition};
 use tempfile::TempDir;
 
 use crate::harness::disk::Random;
@@ -49,6 +49,7 @@ fn new(round: u128) -> NewImport {
         plan: "{}".to_owned(),
         host: "{}".to_owned(),
         first,
+        same_inputs: SameInputs::Allow,
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use fhir_import::journal::{
-    Holder, ImportId, Intent, Journal, JournalError, Lease, NewImport, NextKind, Result, SqliteJournal, StoredEvent,
-    StoredTransition,
+    Holder, ImportId, Intent, Journal, JournalError, Lease, NewImport, NextKind, Result, SameInputs, SqliteJournal,
+    StoredEvent, StoredTransition,
 };
 use tempfile::TempDir;
 
@@ -76,6 +76,7 @@ pub(super) fn import(first: u8) -> NewImport {
         plan: format!("{{\"plan\":{first}}}"),
         host: "{\"files\":[]}".to_owned(),
         first: transition(NextKind::Submit, "c0"),
+        same_inputs: SameInputs::Allow,
     }
 }
 
