@@ -52,7 +52,11 @@ pub fn judge(ended: &Ended) -> Result<(), Broken> {
 fn one_job(ended: &Ended) -> Result<(), String> {
     let there = ended.jobs.iter().filter(|job| job.fate != Fate::Lost).count();
     // A server that forgot its jobs gives another one for the same bytes or key.
-    if there > 1 + ended.forgets as usize { Err(format!("{there} jobs: {:?}", fates(ended))) } else { Ok(()) }
+    if there > ended.scenario.jobs() + ended.forgets as usize {
+        Err(format!("{there} jobs: {:?}", fates(ended)))
+    } else {
+        Ok(())
+    }
 }
 
 fn it_ends(ended: &Ended) -> Result<(), String> {
@@ -65,11 +69,27 @@ fn it_ends(ended: &Ended) -> Result<(), String> {
 fn the_word_is_true(ended: &Ended) -> Result<(), String> {
     let Some(report) = &ended.report else { return Ok(()) };
     let job = ended.jobs.iter().rev().find(|job| job.fate != Fate::Lost);
+    if ended.scenario.jobs() > 1 {
+        return no_better_than_the_truth(ended, report.outcome);
+    }
     if true_words(ended, job).contains(&report.outcome) {
         return Ok(());
     }
     let (acts, sentence) = (ended.acts, &report.sentence);
     Err(format!("{:?} ({sentence}), while the jobs are {:?}; the operator: {acts:?}", report.outcome, fates(ended)))
+}
+
+/// Of several jobs, each may have its own end: what counts is that a success is one.
+fn no_better_than_the_truth(ended: &Ended, outcome: Outcome) -> Result<(), String> {
+    let done = ended.jobs.iter().filter(|job| job.fate == Fate::Ended && job.refused == 0).count();
+    let whole = done >= ended.scenario.jobs() && ended.stored == ended.scenario.resources();
+    match outcome {
+        Outcome::Succeeded if !whole && !unread(ended) => Err(format!("success, and {:?}", fates(ended))),
+        Outcome::Unreachable | Outcome::Refused | Outcome::Unsupported if !ended.jobs.is_empty() => {
+            Err(format!("{outcome:?} says that nothing was imported, and {:?}", fates(ended)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Every final word that is true. What a person gave up on, or cancelled in time, may also say so.
@@ -111,7 +131,10 @@ fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {
             vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed]
         }
         Fate::Ended if rejected => vec![Outcome::FinishedWithErrors],
-        Fate::Ended if lies && unread(ended) => vec![Outcome::VerificationFailed, Outcome::Succeeded],
+        // A server that miscounts what it really stored is believed, or not.
+        Fate::Ended if lies && (unread(ended) || ended.stored == ended.scenario.resources()) => {
+            vec![Outcome::VerificationFailed, Outcome::Succeeded]
+        }
         Fate::Ended if lies => vec![Outcome::VerificationFailed],
         Fate::Ended => vec![Outcome::Succeeded],
         Fate::Running | Fate::Cancelled | Fate::Lost => Vec::new(),
@@ -173,7 +196,8 @@ fn counts_are_the_servers(ended: &Ended) -> Result<(), String> {
         return Ok(());
     };
     let script = &ended.scenario.script;
-    let honest = script.lie_drop == 0 && script.lie_count == 0 && !ended.scenario.missing_file;
+    let one = ended.scenario.jobs() == 1;
+    let honest = one && script.lie_drop == 0 && script.lie_count == 0 && !ended.scenario.missing_file;
     let by_the_server = matches!(report.outcome, Outcome::Succeeded | Outcome::FinishedWithErrors);
     if !honest || !by_the_server {
         return Ok(());

@@ -27,6 +27,6 @@ mod ask;
 pub use judge::{Broken, judge};
 pub use many::{Failure, Summary, component, native, run};
 pub use native::Native;
-pub use scenario::{KINDS, Kind, Operator, Scenario, Weather};
+pub use scenario::{Jobs, KINDS, Kind, Operator, Scenario, Weather};
 pub use wire::Sent;
 pub use world::{Ended, Make, simulate};

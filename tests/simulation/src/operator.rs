@@ -48,7 +48,9 @@ impl Acts {
 
 fn careful(pause: &Pause, sandbox: &Sandbox, script: &Script) -> Decision {
     let jobs = ours(sandbox);
-    let there = jobs.iter().rev().find(|job| job.fate != Fate::Lost);
+    // A job whose end was shown is one that the import knows; a person is asked about the other one.
+    let unknown = |job: &&JobRecord| job.fate != Fate::Lost && job.ends_shown == 0;
+    let there = jobs.iter().rev().find(unknown);
     match pause.reason {
         PauseReason::SubmitUnknown | PauseReason::UntrustedStatusUrl => match there {
             Some(job) => Decision::Adopt(job.status_url.clone()),
@@ -66,7 +68,10 @@ fn careful(pause: &Pause, sandbox: &Sandbox, script: &Script) -> Decision {
         },
         PauseReason::AnswerNotUnderstood => Decision::Continue,
         // The person remembers when the command was typed, and knows that job.
-        PauseReason::NotOurJob => there.map_or(Decision::GiveUp, |job| Decision::Adopt(job.status_url.clone())),
+        PauseReason::NotOurJob => match jobs.iter().rev().find(|job| job.fate != Fate::Lost) {
+            Some(job) => Decision::Adopt(job.status_url.clone()),
+            None => Decision::GiveUp,
+        },
     }
 }
 

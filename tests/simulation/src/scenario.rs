@@ -13,18 +13,37 @@ pub struct Kind {
     pub personality: Personality,
     /// The operator's dialect file; none for a dialect that is built in.
     pub dialect_file: Option<&'static str>,
+    /// How the files are spread over jobs.
+    pub jobs: Jobs,
+}
+
+/// How the files of an import are spread over jobs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Jobs {
+    /// One job for all.
+    One,
+    /// One for each file.
+    OneByOne,
 }
 
 /// All servers of the simulation.
 pub const KINDS: &[Kind] = &[
-    Kind { personality: Personality::Hapi, dialect_file: None },
-    Kind { personality: Personality::SmartManifest, dialect_file: None },
-    Kind { personality: Personality::SameBytes, dialect_file: Some(include_str!("../../dialects/same-bytes.toml")) },
-    Kind { personality: Personality::CallerKey, dialect_file: Some(include_str!("../../dialects/caller-key.toml")) },
-    Kind { personality: Personality::Listed, dialect_file: Some(include_str!("../../dialects/listed.toml")) },
+    Kind::new(Personality::Hapi, None),
+    Kind::new(Personality::SmartManifest, None),
+    Kind::new(Personality::SameBytes, Some(include_str!("../../dialects/same-bytes.toml"))),
+    Kind::new(Personality::CallerKey, Some(include_str!("../../dialects/caller-key.toml"))),
+    Kind::new(Personality::Listed, Some(include_str!("../../dialects/listed.toml"))),
+    Kind {
+        jobs: Jobs::OneByOne,
+        ..Kind::new(Personality::SmartManifest, Some(include_str!("../../dialects/one-by-one.toml")))
+    },
 ];
 
 impl Kind {
+    const fn new(personality: Personality, dialect_file: Option<&'static str>) -> Self {
+        Self { personality, dialect_file, jobs: Jobs::One }
+    }
+
     /// Whether a second kick-off of the same bytes is no second job.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
@@ -125,6 +144,15 @@ impl Scenario {
             operator,
             missing_file: chance.percent(3),
             foreign_jobs: chance.one_of(&[0, 0, 1, 3]),
+        }
+    }
+
+    /// The jobs that it takes.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        match self.kind.jobs {
+            Jobs::One => 1,
+            Jobs::OneByOne => self.data.iter().filter(|resources| **resources > 0).count(),
         }
     }
 

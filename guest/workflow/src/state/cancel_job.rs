@@ -88,13 +88,18 @@ impl CancelJob {
         }
     }
 
-    /// What is no sign of an end does not keep from cancelling.
+    /// A status that does not speak of the job is asked for again: the job may be over.
     fn looked(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
             Meaning::Job(JobState::Ended | JobState::Failed, _) => self.is_over(cx, "the job is over"),
             Meaning::Job(JobState::Cancelled, _) => over(cx, "The server says that the job was cancelled already."),
-            _ => State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self }),
+            Meaning::Busy | Meaning::Broken | Meaning::Senseless => {
+                self.again(cx, ATTEMPTS, &format!("the status request was answered {}", answer.status))
+            }
+            Meaning::Job(JobState::Running | JobState::Unknown, _) | Meaning::Credentials => {
+                State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self })
+            }
         }
     }
 

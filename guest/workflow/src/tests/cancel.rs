@@ -36,16 +36,21 @@ fn a_job_that_is_over_is_not_deleted_with_its_result() {
 }
 
 #[test]
-fn a_status_that_says_nothing_does_not_keep_from_cancelling() {
-    for reply in [page(502), outcome(404, "gone"), page(200)] {
+fn a_status_that_says_nothing_is_asked_for_again_before_anything_is_deleted() {
+    for reply in [page(502), page(200), broken()] {
         let mut play = Play::running(named("smart-manifest"));
-        play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, reply);
-        play.exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+        play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, reply.clone());
+        play.exchange(POLL, running()).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
         play.ended(Outcome::Cancelled);
+
+        let mut play = Play::running(named("smart-manifest"));
+        play.exchange(POLL, running()).resolve(&Decision::Cancel);
+        play.exchanges([(POLL, reply.clone()), (POLL, reply.clone()), (POLL, reply)]);
+        goes_on(&mut play);
     }
     let mut play = Play::running(named("smart-manifest"));
-    play.exchange(POLL, running()).resolve(&Decision::Cancel);
-    play.exchanges([(POLL, broken()), (POLL, broken()), (POLL, broken())]);
+    play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, outcome(404, "gone"));
+    play.exchange(DELETE, empty(404));
     goes_on(&mut play);
 }
 
