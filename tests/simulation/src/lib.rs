@@ -24,6 +24,7 @@ mod answer;
 #[path = "../../../guest/components/importer/src/ask.rs"]
 mod ask;
 
+pub use death::Death;
 pub use judge::{Broken, judge};
 pub use many::{Failure, Summary, component, native, run};
 pub use native::Native;
