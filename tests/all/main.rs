@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 /// The components: their imports, their size.
 mod components;
+/// What earlier versions wrote stays readable.
+mod corpus;
 /// 14 points, 4 classes of recovery, 3 kinds of death.
 mod crash_matrix;
 /// The journal on a disk that fails, fills up or loses power.

@@ -23,7 +23,7 @@ Tasks:
   test           everything that must hold: format, house checks, lints, generated pages, all tests
   check          the house checks alone: layers, names, budget, words
   gen [--check]  writes docs/reference/ from the program; with --check only compares
-  simulate [--jobs N] [--seed S] | [--replay SEED]
+  simulate [--jobs N] [--seed S] | --replay SEED | --corpus FOLDER
                  whole imports in one process with faults from a seed, judged by what the server saw
   counts         sizes of the components, crates, lengths of functions";
 

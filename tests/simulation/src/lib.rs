@@ -7,6 +7,7 @@
 
 mod bindings;
 mod chance;
+pub mod corpus;
 mod death;
 mod disk;
 mod judge;

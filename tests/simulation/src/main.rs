@@ -9,9 +9,27 @@ fn main() -> ExitCode {
         let at = args.iter().position(|arg| arg == name)?;
         args.get(at + 1)?.parse::<u64>().ok()
     };
+    if let [flag, folder] = &args[..]
+        && flag == "--corpus"
+    {
+        return corpus(folder.as_ref());
+    }
     match (number("--jobs"), number("--seed"), number("--replay")) {
         (_, _, Some(seed)) => replay(seed),
         (jobs, seed, None) => many(seed.unwrap_or(1), jobs.unwrap_or(10_000)),
+    }
+}
+
+fn corpus(folder: &std::path::Path) -> ExitCode {
+    match fhir_import_simulation::corpus::write(folder) {
+        Ok(kinds) => {
+            println!("{kinds} kinds of checkpoints, and a journal, are in {}", folder.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -27,10 +45,6 @@ fn many(seed: u64, jobs: u64) -> ExitCode {
         summary.with_deaths
     );
     summary.outcomes.iter().for_each(|(outcome, count)| println!("  {count:>9} {outcome}"));
-    for failure in summary.failures.iter().take(20) {
-        println!("seed {}: {}: {}", failure.seed, failure.broken.promise, failure.broken.how);
-        println!("  again: cargo xtask simulate --replay {}", failure.seed);
-    }
     println!("{} broken promises", summary.failures.len());
     if summary.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

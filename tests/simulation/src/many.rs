@@ -73,7 +73,7 @@ fn block_on<T>(simulation: impl Future<Output = T>) -> T {
     runtime.expect("a runtime without threads can always be made").block_on(simulation)
 }
 
-/// Runs so many seeds, from one on, on all cores, and judges each with what `check` adds.
+/// Runs so many seeds, from one on, on all cores, and judges each with what `check` adds. What fails is told at once.
 pub fn run(first: u64, count: u64, check: impl Fn(&Ended) -> Result<(), Broken> + Sync) -> Summary {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(first);
@@ -87,6 +87,12 @@ pub fn run(first: u64, count: u64, check: impl Fn(&Ended) -> Result<(), Broken> 
             }
             let ended = native(seed);
             let judged = judge(&ended).and_then(|()| check(&ended));
+            if let Err(broken) = &judged {
+                eprintln!(
+                    "seed {seed}: {}: {}\nagain: cargo xtask simulate --replay {seed}",
+                    broken.promise, broken.how
+                );
+            }
             mine.add(&ended, judged);
         }
         all.lock().unwrap_or_else(PoisonError::into_inner).merge(mine);

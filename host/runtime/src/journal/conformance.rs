@@ -1,9 +1,14 @@
-//! What every journal must do, whatever it is made of. Each check is given an empty journal.
+//! What every journal must do, whatever it is made of: for the tests of another store.
+
+#![expect(clippy::unwrap_used, reason = "a check fails by panicking")]
 
 use super::*;
 
-/// Runs every check, each on a journal made for it.
-pub(super) fn run(fresh: &dyn Fn() -> Box<dyn Journal>) {
+/// Runs every check, each on an empty journal made for it.
+///
+/// # Panics
+/// When the journal breaks a rule.
+pub fn run(fresh: &dyn Fn() -> Box<dyn Journal>) {
     for check in [
         what_is_created_is_loaded,
         ids_and_keys_are_taken_once,

@@ -29,10 +29,9 @@
 //! [`JournalError::Damaged`]. A store that is damaged, foreign or newer is never written to.
 //!
 //! [`SqliteJournal`] keeps it in a file; [`MemoryJournal`] for as long as the process lives. Another store implements
-//! the eight required methods of [`Journal`] with the rules of [`Head`], and passes the same tests.
+//! the eight required methods of [`Journal`] with the rules of [`Head`], and passes [`conformance`].
 
-#[cfg(test)]
-mod conformance;
+pub mod conformance;
 mod error;
 mod id;
 mod lease;
