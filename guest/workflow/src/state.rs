@@ -138,8 +138,11 @@ impl Cx<'_> {
 }
 
 impl State {
-    /// What `step` does here.
+    /// What `step` does here; nothing, while there is a wait.
     pub fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+        if !cx.is_due(self.due()) {
+            return Ask::Stay;
+        }
         match self {
             Self::ReadCapabilities(state) => state.ask(cx),
             Self::ReadDefinition(state) => state.ask(cx),
@@ -149,7 +152,7 @@ impl State {
             Self::ReadErrors(state) => state.ask(cx),
             Self::ReadBack(state) => state.ask(cx),
             Self::CancelJob(state) => state.ask(cx),
-            Self::Ready(state) => state.ask(cx),
+            Self::Ready(state) => state.ask(),
             Self::SubmitLost(_) | Self::Paused(_) | Self::Finished(_) => Ask::Stay,
         }
     }

@@ -170,9 +170,6 @@ impl AwaitStatus {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(Some(&self.due)) {
-            return Ask::Stay;
-        }
         let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
         Ask::Send(Exchange::get(self.url.clone(), accept, KEEP_DOCUMENT))
     }

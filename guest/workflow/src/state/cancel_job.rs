@@ -58,9 +58,6 @@ impl CancelJob {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(self.due.as_ref()) {
-            return Ask::Stay;
-        }
         let url = self.job.url().to_owned();
         match self.stage {
             Stage::Delete(looked_ms) if cx.now_ms > looked_ms.saturating_add(LOOK_MS) => {

@@ -34,9 +34,6 @@ impl ReadCapabilities {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(self.due.as_ref()) {
-            return Ask::Stay;
-        }
         Ask::Send(Exchange::get(cx.plan.base().join("metadata"), ACCEPT, KEEP_DOCUMENT))
     }
 

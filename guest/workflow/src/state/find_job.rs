@@ -51,9 +51,6 @@ impl FindJob {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(Some(&self.due)) {
-            return Ask::Stay;
-        }
         match list(cx) {
             Some(list) => Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT)),
             None => Ask::Stay,

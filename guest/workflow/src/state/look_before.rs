@@ -28,9 +28,6 @@ impl LookBefore {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(self.due.as_ref()) {
-            return Ask::Stay;
-        }
         match list(cx) {
             Some(list) => Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT)),
             None => Ask::Become(Ready::now(cx)),

@@ -68,9 +68,6 @@ impl ReadBackState {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(self.due.as_ref()) {
-            return Ask::Stay;
-        }
         match self.url(cx) {
             Some(url) => Ask::Send(url),
             None => Ask::Become(self.clone().finish(cx)),

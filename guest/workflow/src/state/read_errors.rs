@@ -63,9 +63,6 @@ impl ReadErrors {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        if !cx.is_due(self.due.as_ref()) {
-            return Ask::Stay;
-        }
         let Some(url) = self.files.last() else { return Ask::Become(job_over(cx)) };
         let url = match cx.plan.base().place(url) {
             crate::url::Place::Rebased(url) | crate::url::Place::SameOrigin(url) | crate::url::Place::Foreign(url) => {

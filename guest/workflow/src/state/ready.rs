@@ -106,10 +106,10 @@ impl Ready {
     }
 
     /// `step` before a submit only ends a wait.
-    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
+    pub(super) fn ask(&self) -> Ask {
         match &self.due {
-            Some(wake) if cx.now_ms >= wake.at_ms => Ask::Become(State::Ready(Self { due: None, ..self.clone() })),
-            _ => Ask::Stay,
+            Some(_) => Ask::Become(State::Ready(Self { due: None, ..self.clone() })),
+            None => Ask::Stay,
         }
     }
 
