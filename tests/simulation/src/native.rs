@@ -38,7 +38,7 @@ impl Native {
         let reply = match self.network.exchange(request(&exchange)).await {
             Ok(carried) => {
                 failures.extend(carried.broken.clone());
-                answer_of(carried, &exchange)
+                answer_of(&carried, &exchange)
             }
             Err(error) => {
                 let kind = kind(&error);
@@ -93,7 +93,7 @@ fn request(exchange: &Exchange) -> http::Request<Bytes> {
     request.body(Bytes::from(body)).expect("the decisions ask with URLs and headers that HTTP can carry")
 }
 
-fn answer_of(carried: Carried, exchange: &Exchange) -> Result<Answer, Failure> {
+fn answer_of(carried: &Carried, exchange: &Exchange) -> Result<Answer, Failure> {
     let (status, longer) = (carried.head.status.as_u16(), carried.body.len() > exchange.keep);
     if carried.broken.is_some() && !longer && !exchange.head_is_enough(status) {
         return Err(failure(FailureKind::Broken));

@@ -180,7 +180,7 @@ fn script(chance: &mut Chance, data: [u32; 2]) -> Script {
         list_lag_ms: chance.one_of(&[0, 0, 1_000, 20_000]),
         reject_ids: if chance.percent(15) { vec![format!("p{}", chance.pick(data[0]))] } else { Vec::new() },
         lie_drop: u32::from(chance.percent(8)),
-        lie_count: i64::from(chance.percent(3)) * -1,
+        lie_count: -i64::from(chance.percent(3)),
         referential_integrity: Some(false),
         forget_jobs_after_polls: chance.percent(3).then(|| chance.pick(6)),
         forget_after_end: chance.percent(3).then(|| chance.pick(3)),
