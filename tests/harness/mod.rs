@@ -1,8 +1,11 @@
 //! What the tests share: a practice server and an importer with a virtual clock, the command line, a real HAPI server.
 
 pub(crate) mod cli;
+pub(crate) mod door;
 pub(crate) mod files;
 pub(crate) mod hapi;
 pub(crate) mod http;
+pub(crate) mod person;
 pub(crate) mod rig;
+pub(crate) mod running;
 pub(crate) mod tls;
