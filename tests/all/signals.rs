@@ -13,7 +13,7 @@ use crate::harness::running::{LONG, Running, each, until};
 
 /// The promise: nobody waits longer for the program to leave.
 const LIMIT: Duration = Duration::from_secs(5);
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 6;
 
 /// Where an import is when the signal comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
