@@ -93,7 +93,7 @@ fn die_and_recover(cell: Cell) {
     door.put_behind(Behind::Server(person.port()));
 
     let job = person.desk.only_job();
-    let waited = person.desk.run(["wait", &job, "--json"]);
+    let waited = person.types(["wait", &job, "--json"]);
     let ended = match cell.then {
         Then::GoesOn => waited,
         Then::IsAdopted | Then::IsResubmitted => decide(&person, &waited, &cell, shown.as_deref()),
@@ -148,7 +148,7 @@ fn decide(person: &Person, waited: &Ran, cell: &Cell, shown: Option<&str>) -> Ra
     }
     let resolved = person.decide(&job);
     assert_eq!(resolved.code, 9, "{resolved:?}");
-    person.desk.run(["wait", &job, "--json"])
+    person.types(["wait", &job, "--json"])
 }
 
 /// How many kick-offs were about to be sent, as the journal says.
@@ -189,10 +189,10 @@ fn die_anywhere(death: Death) {
     }
     std::thread::sleep(death.after / 2);
     run.kill();
-    let jobs = person.desk.run(["jobs", "--json"]);
+    let jobs = person.types(["jobs", "--json"]);
     let ended = match jobs.json()["jobs"].as_array().map(Vec::as_slice) {
         Some([one]) => person.bring_to_end(one["job"].as_str().unwrap()),
-        _ => person.desk.run(&words),
+        _ => person.types(&words),
     };
     assert_eq!((person.server.jobs(), person.server.deletes()), (1, 0), "{what}: {ended:?}");
     // A server that came for the files after the kill says so, and so must we.

@@ -1,8 +1,8 @@
 //! What each answer means for the job, and what a person can do next (dialects.md §3.1). A poll that failed is not a job
 //! that failed, an end that was not ours is not our end, and what the server really did decides.
 
-use fhir_import::contract::{Decision, DecisionKind, Outcome, Pause, PauseReason, Report, Request};
 use fhir_import::End;
+use fhir_import::contract::{Decision, DecisionKind, Outcome, Pause, PauseReason, Report, Request};
 use fhir_import_sandbox::Personality;
 use serde_json::{Value, json};
 
@@ -361,7 +361,7 @@ fn pauses() -> Vec<Stands> {
         stands("deadline", 9, smart, json!({ "polls_until_done": 99, "retry_after": "1" }), &["--deadline", "2s"]),
         stands("credentials", 17, hapi, json!({ "require_bearer": "right" }), &[]),
         stands("job-lost", 15, hapi, json!({ "forget_jobs_after_polls": 1, "retry_after": "1" }), &[]),
-        stands("untrusted-status-url", 5, smart, on("kick-off", json!({ "answer": elsewhere })), &[]),
+        stands("untrusted-status-url", 16, smart, on("kick-off", json!({ "answer": elsewhere })), &[]),
         stands("not-our-job", 5, Personality::SameBytes, json!({ "retry_after": "1" }), &["--again"]),
     ]
 }
@@ -378,11 +378,11 @@ fn type_what_is_printed(stands: Stands) {
     let mut words = person.run_words(&person.server.base_url(), stands.more);
     words.push(format!("Patient={}", files.add("Patient", PATIENTS)));
     if stands.reason == "not-our-job" {
-        assert_eq!(person.desk.run(&words).code, 0, "the older job");
+        assert_eq!(person.types(&words).code, 0, "the older job");
         // The server's clock is only told in whole seconds.
         std::thread::sleep(std::time::Duration::from_millis(2_100));
     }
-    let ran = person.desk.run(&words);
+    let ran = person.types(&words);
     assert_eq!(ran.code, stands.code, "{}: {ran:?}", stands.reason);
     let next = ran.stdout.lines().find_map(|line| line.strip_prefix("Next: ")).unwrap_or_else(|| panic!("{ran:?}"));
     person.script(json!({ "retry_after": "1", "polls_until_done": 0 }));

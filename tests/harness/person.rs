@@ -1,10 +1,13 @@
 //! A person at a desk, with a practice server: starts imports, looks at the server, decides.
 
+use std::ffi::OsStr;
+
 use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
 use crate::harness::cli::{Desk, Ran};
+use crate::harness::running::{LONG, Running};
 
 /// Two resources, the whole of most imports here.
 pub(crate) const PATIENTS: &str =
@@ -57,23 +60,30 @@ impl Person {
         words.iter().chain(more).map(ToString::to_string).collect()
     }
 
+    /// Types a command, and waits for its end.
+    #[track_caller]
+    pub(crate) fn types<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Ran {
+        let mut command = Running::start(self.desk.command(words));
+        command.left_within(LONG).unwrap_or_else(|| panic!("it does not end: {}", command.talk()))
+    }
+
     /// Brings an import to its end as a person would who reads what is printed, and looks at the server where that
     /// is asked for.
     pub(crate) fn bring_to_end(&self, job: &str) -> Ran {
-        let waited = self.desk.run(["wait", job, "--json"]);
+        let waited = self.types(["wait", job, "--json"]);
         if waited.code != 11 {
             return waited;
         }
         let resolved = self.decide(job);
         assert_eq!(resolved.code, 9, "{resolved:?}");
-        self.desk.run(["wait", job, "--json"])
+        self.types(["wait", job, "--json"])
     }
 
     /// Looks at the server, and says what is there.
     pub(crate) fn decide(&self, job: &str) -> Ran {
         match self.server.job_urls().pop() {
-            Some(url) => self.desk.run(["resolve", job, "--adopt", &url, "--json"]),
-            None => self.desk.run(["resolve", job, "--resubmit", "--json"]),
+            Some(url) => self.types(["resolve", job, "--adopt", &url, "--json"]),
+            None => self.types(["resolve", job, "--resubmit", "--json"]),
         }
     }
 

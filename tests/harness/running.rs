@@ -136,9 +136,12 @@ pub(crate) async fn each<T: Send + 'static>(things: Vec<T>, at_once: usize, act:
             drop(place);
         });
     }
+    // The others go on while their servers do: a command without its server waits for hours.
+    let mut broken = None;
     while let Some(done) = running.join_next().await {
-        if let Err(error) = done {
-            std::panic::resume_unwind(error.into_panic());
-        }
+        broken = broken.or(done.err());
+    }
+    if let Some(error) = broken {
+        std::panic::resume_unwind(error.into_panic());
     }
 }
