@@ -146,6 +146,7 @@ fn leave(run: &mut Running, case: Case) -> Ran {
     }
     let left = run.left_within(LONG).unwrap_or_else(|| panic!("{case:?}: it stays: {}", run.talk()));
     let took = asked.elapsed();
+    println!("{case:?}: left with {} after {took:?}", left.code);
     assert!(took <= LIMIT, "{case:?}: it left after {took:?}: {left:?}");
     left
 }

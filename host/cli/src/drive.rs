@@ -8,7 +8,7 @@ use fhir_import::journal::{ImportId, utc};
 use fhir_import::net::redact_url;
 use fhir_import::run::{Outcome, Run, RunError, Setup, needs_files};
 use fhir_import::serve::{Delivery, FetchState, FileServer, Item, reachability_hint};
-use fhir_import::{End, Stop};
+use fhir_import::{End, LAST_WORDS, Stop};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
@@ -209,7 +209,10 @@ async fn on_signals(mut signals: Signals) {
         );
         signals.next().await;
     }
-    signals.talk.line("Leaving as soon as the request under way is answered; nothing is cancelled.");
+    signals.talk.line(&format!(
+        "Leaving; a kick-off under way has {} s to be answered. Nothing is cancelled.",
+        LAST_WORDS.as_secs()
+    ));
     signals.stop.request();
 }
 
