@@ -21,11 +21,21 @@ mod disk;
 mod examples;
 /// A real HAPI FHIR server.
 mod hapi_server;
+/// Who asks for the same again: keys, the same files, two at once, files and stores that changed.
+mod identity;
 /// Whole imports through the component against the practice server, on a virtual clock.
 mod journeys;
+/// `kill -9` of the command line, round the one dangerous write and anywhere else.
+mod kills;
+/// Bugs that other tools had, each with a test of its name.
+mod peer_bugs;
 /// What a server sees of our waiting.
 mod politeness;
 /// Processes that race for the same imports.
 mod races;
+/// Ctrl-C and SIGTERM at random moments.
+mod signals;
 /// Thousands of imports with faults from a seed, judged by what the server saw.
 mod simulation;
+/// What each answer means for the job, and what a person can do next.
+mod truth_table;

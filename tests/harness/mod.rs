@@ -3,8 +3,11 @@
 
 pub(crate) mod cli;
 pub(crate) mod disk;
+pub(crate) mod door;
 pub(crate) mod files;
 pub(crate) mod hapi;
 pub(crate) mod http;
+pub(crate) mod person;
 pub(crate) mod rig;
+pub(crate) mod running;
 pub(crate) mod tls;

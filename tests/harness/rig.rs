@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fhir_import::contract::{Decision, DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
 use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal, SameInputs};
@@ -12,7 +13,7 @@ use fhir_import::{
     drive, resolve,
 };
 use fhir_import_records::{CheckOptions, Checker};
-use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
+use fhir_import_sandbox::{Config, Endpoint, Personality, Sandbox, Script};
 use url::Url;
 
 use crate::harness::files::FileHost;
@@ -192,4 +193,67 @@ impl Rig {
 /// The sample data.
 pub(crate) fn synthea() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/data/synthea-12")
+}
+
+/// The importer's clock, as the practice server's.
+struct ServerTime(SharedClock);
+
+impl fhir_import_sandbox::Clock for ServerTime {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.0.now_ms())
+    }
+}
+
+/// With one clock, what the server saw has times that can be compared with what was waited.
+impl Rig {
+    /// Server and importer go by the same virtual clock.
+    pub(crate) async fn of_one_clock(personality: Personality, script: Script) -> Self {
+        let mut rig = Self::new(personality, Script::default()).await;
+        let time = Arc::new(ServerTime(rig.clock.clone()));
+        rig.sandbox = Sandbox::start_by(Config { personality, port: 0, script }, time).await.unwrap();
+        let base: Url = rig.sandbox.base_url().parse().unwrap();
+        let network = Network {
+            allow: AllowList::new(&base).unwrap(),
+            secrets: Secrets::default(),
+            wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
+        };
+        rig.importer = Importer::new(engine(), rig.clock.clone(), network);
+        rig
+    }
+
+    /// As [`Rig::request`], also for the personalities whose dialect is a file of the tests.
+    pub(crate) async fn request_by_file(&self, files: &[(&str, &str)]) -> Request {
+        let mut request = self.request(files);
+        let path = crate::harness::person::dialect_file(self.dialect);
+        if let Ok(text) = std::fs::read_to_string(path) {
+            let builtin = fhir_import::dialects(&engine(), &self.clock).await.unwrap();
+            let file = fhir_import::read_dialect(&text, &builtin).unwrap();
+            request.dialect = DialectChoice::Defined(file.definition);
+        }
+        request
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, ms: u64) {
+        self.clock.sleep_until(self.clock.now_ms() + ms).await;
+    }
+
+    /// How long the server had peace between two polls, in milliseconds.
+    pub(crate) fn poll_gaps(&self) -> Vec<u64> {
+        let log = self.sandbox.log();
+        let polls: Vec<u64> =
+            log.iter().filter(|seen| seen.endpoint == Some(Endpoint::Poll)).map(|seen| seen.at_ms).collect();
+        polls.windows(2).map(|two| two[1] - two[0]).collect()
+    }
+}
+
+impl Rig {
+    /// Begins with a request, and drives until a job is accepted, or nothing goes on.
+    pub(crate) async fn begin_of(&self, request: &Request) -> ImportId {
+        let id = self.begin(request).await;
+        let stop = Stop::default();
+        let mut watch = StopWhenAccepted(stop.clone());
+        drive(&self.importer, &self.journal, &self.lease(&id), &self.budget(), &stop, &mut watch).await.unwrap();
+        id
+    }
 }

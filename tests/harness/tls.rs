@@ -1,4 +1,4 @@
-//! A TLS listener that completes handshakes and nothing more.
+//! TLS with a certificate made on the spot: a listener that completes handshakes and nothing more.
 
 use std::sync::Arc;
 
@@ -9,15 +9,21 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 
 /// Serves on a free port of the loopback address until the test process ends; answers the port.
 pub(crate) fn serve(key: &CertifiedKey<KeyPair>) -> u16 {
+    let acceptor = acceptor(key);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || accept(listener, &acceptor));
+    port
+}
+
+/// Takes handshakes with this certificate.
+pub(crate) fn acceptor(key: &CertifiedKey<KeyPair>) -> TlsAcceptor {
     let certificate = CertificateDer::from(key.cert.der().to_vec());
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = config.with_no_client_auth().with_single_cert(vec![certificate], private).unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || accept(listener, &TlsAcceptor::from(Arc::new(config))));
-    port
+    TlsAcceptor::from(Arc::new(config))
 }
 
 fn accept(listener: std::net::TcpListener, acceptor: &TlsAcceptor) {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fhir_import::contract::{DecisionKind, Pause, PauseReason, Phase};
+use fhir_import::contract::{DecisionKind, Pause, PauseReason, Phase, Status};
 use fhir_import::journal::{ImportId, utc};
 use fhir_import::net::redact_url;
-use fhir_import::run::{Outcome, Run, Setup, needs_files};
+use fhir_import::run::{Outcome, Run, RunError, Setup, needs_files};
 use fhir_import::serve::{Delivery, FetchState, FileServer, Item, reachability_hint};
-use fhir_import::{End, Stop};
+use fhir_import::{End, LAST_WORDS, Stop};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
@@ -35,7 +35,7 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
             Ok(view.show(cx.json))
         }
         End::Paused(pause) => Ok(paused(cx, run.id(), &pause)),
-        End::Detached => Ok(detached(cx, run.id())),
+        End::Detached => detached(cx, setup, run.id()),
         End::InputChanged(changed) => {
             let text = format!(
                 "{} {} since it was checked; nothing was sent. Put it back and go on, or start another import",
@@ -102,14 +102,23 @@ impl Context {
     }
 }
 
-fn detached(cx: &Context, job: ImportId) -> Outcome {
+/// Left before the end. A kick-off whose answer was not awaited is told from a job that runs.
+fn detached(cx: &Context, setup: &Setup, job: ImportId) -> Result<Outcome, Failure> {
+    let import = setup.journal.load(&job).map_err(RunError::Journal)?;
+    let (outcome, text) = match import.intent {
+        Some(_) => (
+            Outcome::SubmitUnknown,
+            "left before the kick-off was answered: nobody knows whether the server accepted it",
+        ),
+        None => (Outcome::StillRunning, "is not over; nothing was cancelled"),
+    };
     let next = cx.command("wait", job);
     if cx.json {
-        render::json::print(Outcome::StillRunning, Some(next), json!({ "job": job.to_string() }));
+        render::json::print(outcome, Some(next), json!({ "job": job.to_string() }));
     } else {
-        render::out(&format!("Import {} is not over; nothing was cancelled.\n\nNext: {next}\n", job.short()));
+        render::out(&format!("Import {} {text}.\n\nNext: {next}\n", job.short()));
     }
-    Outcome::StillRunning
+    Ok(outcome)
 }
 
 /// What runs beside the drive; ends when dropped.
@@ -175,8 +184,10 @@ impl Signals {
         }
     }
 
+    /// Nobody comes for files of which no server has been told.
     async fn files_are_needed(&self) -> bool {
-        self.serves && self.setup.status(self.job).await.is_ok_and(|(_, status)| needs_files(&status))
+        let wanted = |status: &Status| status.phase != Phase::Detecting && needs_files(status);
+        self.serves && self.setup.status(self.job).await.is_ok_and(|(_, status)| wanted(&status))
     }
 }
 
@@ -198,7 +209,10 @@ async fn on_signals(mut signals: Signals) {
         );
         signals.next().await;
     }
-    signals.talk.line("Leaving as soon as the request under way is answered; nothing is cancelled.");
+    signals.talk.line(&format!(
+        "Leaving; a kick-off under way has {} s to be answered. Nothing is cancelled.",
+        LAST_WORDS.as_secs()
+    ));
     signals.stop.request();
 }
 

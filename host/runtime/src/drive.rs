@@ -202,7 +202,7 @@ pub async fn drive<D: Decisions>(
 }
 
 /// How long a kick-off may still take to be answered when the drive is asked to stop.
-pub const LAST_WORDS: Duration = Duration::from_secs(4);
+pub const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Takes a person's decision. Sends no kick-off. One that may have been sent before a crash is recovered first, so that
 /// nothing is decided as if it had not been.
