@@ -48,10 +48,26 @@ fn a_status_that_says_nothing_is_asked_for_again_before_anything_is_deleted() {
         play.exchanges([(POLL, reply.clone()), (POLL, reply.clone()), (POLL, reply)]);
         goes_on(&mut play);
     }
+}
+
+#[test]
+fn a_job_that_the_server_had_forgotten_before_was_not_cancelled_by_us() {
     let mut play = Play::running(named("smart-manifest"));
     play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, outcome(404, "gone"));
-    play.exchange(DELETE, empty(404));
-    goes_on(&mut play);
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: the server does not know the job");
+    play.exchange(POLL, outcome(404, "gone")).exchange(POLL, outcome(404, "gone")).exchange(POLL, outcome(404, "gone"));
+    play.paused(PauseReason::JobLost);
+}
+
+#[test]
+fn a_look_that_wants_credentials_deletes_nothing() {
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, empty(401));
+    play.paused(PauseReason::Credentials);
+    play.now_ms += MINUTE_MS;
+    play.resolve(&Decision::Continue);
+    play.exchange(POLL, running()).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
+    play.ended(Outcome::Cancelled);
 }
 
 fn goes_on(play: &mut Play) {
@@ -113,7 +129,10 @@ fn a_cancel_that_is_never_confirmed_is_not_believed() {
 #[test]
 fn a_cancel_may_be_repeated_when_its_answer_was_lost() {
     let mut play = cancelling();
-    play.exchange(DELETE, broken()).exchange(POLL, outcome(404, "gone"));
+    play.exchange(DELETE, broken()).exchange(POLL, outcome(404, "gone")).exchange(POLL, outcome(404, "gone"));
+    play.ended(Outcome::Cancelled);
+    let mut play = cancelling();
+    play.exchange(DELETE, broken()).exchange(POLL, running());
     play.exchange(DELETE, empty(404)).exchange(POLL, outcome(404, "gone"));
     play.ended(Outcome::Cancelled);
     let mut play = cancelling();
