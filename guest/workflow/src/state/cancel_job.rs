@@ -26,9 +26,6 @@ pub struct CancelJob {
     job: AwaitStatus,
     stage: Stage,
     tries: u32,
-    /// DELETEs that may have been carried out.
-    #[serde(default)]
-    sent: u32,
     due: Option<Wake>,
 }
 
@@ -45,7 +42,7 @@ impl CancelJob {
     /// Cancels a job; its status may have been asked for a moment ago.
     #[must_use]
     pub fn new(job: AwaitStatus, now_ms: u64) -> Self {
-        Self { job, stage: Stage::Look, tries: 0, sent: 0, due: Some(pace::soon(now_ms)) }
+        Self { job, stage: Stage::Look, tries: 0, due: Some(pace::soon(now_ms)) }
     }
 
     /// The job that is cancelled.
@@ -78,12 +75,11 @@ impl CancelJob {
         match (self.stage, reply) {
             (Stage::Look, Ok(answer)) => self.looked(cx, &answer),
             (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, &failure.text),
-            (Stage::Delete(_), Ok(answer)) => Self { sent: self.sent.saturating_add(1), ..self }.deleted(cx, &answer),
+            (Stage::Delete(_), Ok(answer)) => self.deleted(cx, &answer),
             (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
             (Stage::Delete(_), Err(failure)) => {
                 let text = format!("the cancel was not answered: {}", failure.text);
-                let sent = self.sent.saturating_add(u32::from(!failure.kind.nothing_sent()));
-                Self { sent, ..self }.again(cx, ATTEMPTS, &text)
+                self.again(cx, ATTEMPTS, &text)
             }
             (Stage::Confirm, Err(failure)) => self.again(cx, CONFIRMS, &failure.text),
         }
@@ -99,9 +95,8 @@ impl CancelJob {
                 self.again(cx, ATTEMPTS, &format!("the status request was answered {}", answer.status))
             }
             Meaning::Credentials => self.credentials(cx, answer),
-            // Forgotten, and not by us.
-            Meaning::Job(JobState::Unknown, _) if self.sent == 0 => self.back(cx, "the server does not know the job"),
-            Meaning::Job(JobState::Unknown, _) => self.confirm(cx),
+            // Forgotten; or a DELETE whose answer was lost was carried out, which nobody can tell.
+            Meaning::Job(JobState::Unknown, _) => self.back(cx, "the server does not know the job"),
             Meaning::Job(JobState::Running, _) => {
                 State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self })
             }
@@ -119,8 +114,6 @@ impl CancelJob {
                 cx.tell(EventKind::Cancel, "the server accepted the cancel");
                 self.confirm(cx)
             }
-            // The first DELETE may have been carried out, and only its answer lost.
-            404 | 410 if self.sent > 1 => self.confirm(cx),
             401 | 403 => self.credentials(cx, answer),
             429 | 500.. => self.again(cx, ATTEMPTS, &format!("the cancel was answered {}", answer.status)),
             409 => self.too_late(cx, "the server says that the job has already ended"),

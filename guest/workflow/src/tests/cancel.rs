@@ -129,12 +129,15 @@ fn a_cancel_that_is_never_confirmed_is_not_believed() {
 #[test]
 fn a_cancel_may_be_repeated_when_its_answer_was_lost() {
     let mut play = cancelling();
-    play.exchange(DELETE, broken()).exchange(POLL, outcome(404, "gone")).exchange(POLL, outcome(404, "gone"));
-    play.ended(Outcome::Cancelled);
-    let mut play = cancelling();
     play.exchange(DELETE, broken()).exchange(POLL, running());
-    play.exchange(DELETE, empty(404)).exchange(POLL, outcome(404, "gone"));
+    play.exchange(DELETE, empty(202)).exchange(POLL, outcome(404, "gone"));
     play.ended(Outcome::Cancelled);
+    let unknown = || outcome(404, "gone");
+    let mut play = cancelling();
+    play.exchange(DELETE, broken()).exchange(POLL, unknown());
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: the server does not know the job");
+    play.exchanges([(POLL, unknown()), (POLL, unknown()), (POLL, unknown())]);
+    play.paused(PauseReason::JobLost);
     let mut play = cancelling();
     play.exchange(DELETE, broken()).exchange(POLL, running()).exchange(DELETE, page(503));
     play.exchange(POLL, running()).exchange(DELETE, broken());
