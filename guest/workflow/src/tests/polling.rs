@@ -371,3 +371,15 @@ fn a_job_that_was_seen_to_end_and_is_then_forgotten_has_lost_its_result() {
         assert!(pause.message.contains("was not seen to end"), "{}", pause.message);
     }
 }
+
+#[test]
+fn the_words_of_one_job_are_not_those_of_the_next() {
+    let mut split = dialect("smart-manifest");
+    split.inputs.per_job = Some(1);
+    let mut play = Play::running(defined(split));
+    play.exchange(POLL, answer(202, &[("X-Progress", "40% done")], "")).exchange(POLL, running());
+    assert_eq!((play.status().percent, play.status().progress), (Some(40.0), Some("40% done".to_owned())));
+    play.exchange(POLL, json_answer(200, &json!({ "output": [] })));
+    play.exchange("POST /$import", accepted("/jobs/2"));
+    assert_eq!((play.status().percent, play.status().progress), (None, None));
+}

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::answers::{accepted, answer, broken, dated, empty, instant, json_answer, manifest, outcome, page, running};
-use super::{BASE, MINUTE_MS, Play, START_MS, defined, dialect, input, named};
+use super::answers::{
+    accepted, answer, broken, dated, empty, instant, json_answer, manifest, outcome, page, running, unreachable,
+};
+use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, named};
 use crate::dialect::{Dialect, Duplicate, RecoveryClass};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
@@ -135,6 +137,14 @@ fn a_job_that_does_not_say_how_old_it_is_is_not_ours() {
         play.exchange(POLL, json_answer(200, &body));
         play.paused(PauseReason::NotOurJob);
     }
+}
+
+#[test]
+fn a_job_of_somebody_else_who_was_faster_is_not_ours() {
+    let mut play = Play::new(defined(same_bytes()));
+    play.now_ms += MINUTE_MS;
+    play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, created(START_MS + MINUTE_MS - 1));
+    play.paused(PauseReason::NotOurJob);
 }
 
 #[test]
@@ -291,6 +301,16 @@ fn a_busy_server_does_not_forget_that_an_answer_was_lost() {
     play.now_ms += FLOOR_MS;
     play.exchange(KICK_OFF, outcome(400, "no"));
     play.paused(PauseReason::SubmitUnknown);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_until_the_deadline_leaves_a_question() {
+    let mut play = Play::new(defined(caller_key()));
+    play.exchange(KICK_OFF, broken()).recover();
+    play.now_ms = START_MS + DEADLINE_MS - 1;
+    play.exchange(KICK_OFF, unreachable()).exchange(KICK_OFF, unreachable());
+    let pause = play.paused(PauseReason::SubmitUnknown);
+    assert!(pause.message.starts_with("The server could not be reached: no connection."), "{}", pause.message);
 }
 
 #[test]
