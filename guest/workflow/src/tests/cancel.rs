@@ -7,7 +7,7 @@ use super::{MINUTE_MS, Play, defined, dialect, input, named};
 use crate::outcome::Outcome;
 use crate::state::Reply;
 use crate::status::Phase;
-use crate::transition::{Decision, EventKind, PauseReason};
+use crate::transition::{Decision, EventKind, Next, PauseReason};
 
 const POLL: &str = "GET /jobs/1";
 const DELETE: &str = "DELETE /jobs/1";
@@ -18,6 +18,7 @@ fn cancelling() -> Play {
     assert_eq!(play.status().phase, Phase::Cancelling);
     play.now_ms += MINUTE_MS;
     play.exchange(POLL, running());
+    assert_eq!(play.next, Next::Step, "after the look the cancel follows at once");
     play
 }
 

@@ -13,6 +13,7 @@ mod read_back;
 mod recovery;
 mod resolve;
 mod result;
+mod rows;
 
 use crate::checkpoint::MAX_BYTES;
 use crate::exchange::{Exchange, Method};
