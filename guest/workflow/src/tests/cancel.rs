@@ -76,6 +76,31 @@ fn a_cancel_is_confirmed_by_the_status() {
 }
 
 #[test]
+fn who_says_that_it_was_cancelled_is_named() {
+    for (reply, who) in [(empty(410), "the server says so"), (empty(404), "the server does not know the job any more")]
+    {
+        let mut play = cancelling();
+        play.exchange(DELETE, empty(202)).exchange(POLL, reply);
+        assert_eq!(play.ended(Outcome::Cancelled).sentence, format!("Cancelled, as asked; {who}."));
+    }
+}
+
+#[test]
+fn an_accepted_cancel_is_waited_for_as_long_after_a_bad_start() {
+    let mut play = cancelling();
+    for _ in 0..2 {
+        play.exchange(DELETE, broken()).exchange(POLL, running());
+    }
+    play.exchange(DELETE, empty(202));
+    for _ in 0..4 {
+        play.exchange(POLL, running());
+    }
+    assert_eq!(play.status().phase, Phase::Cancelling);
+    play.exchange(POLL, empty(404));
+    play.ended(Outcome::Cancelled);
+}
+
+#[test]
 fn a_cancel_that_the_server_does_not_know_changes_nothing() {
     for status in [400, 404, 405, 501] {
         let mut play = cancelling();
@@ -109,6 +134,12 @@ fn a_cancel_that_is_never_confirmed_is_not_believed() {
         }
         goes_on(&mut play);
     }
+    let mut play = cancelling();
+    play.exchange(DELETE, empty(202));
+    for _ in 0..5 {
+        play.exchange(POLL, running());
+    }
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: gave up cancelling: the job still runs");
 }
 
 #[test]

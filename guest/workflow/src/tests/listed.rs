@@ -267,8 +267,11 @@ fn a_url_of_the_longest_kind_is_taken() {
 
 #[test]
 fn a_list_that_fails_between_counts_neither_for_nor_against() {
-    let mut play = found(&[]);
-    play.exchange(LIST, broken()).exchange(LIST, broken());
+    let mut play = lost();
+    play.exchange(LIST, broken()).exchange(LIST, broken()).exchange(LIST, broken());
+    assert!(play.wait_ms() > 4_000, "each failure waits longer");
+    play.exchange(LIST, list(&[])).exchange(LIST, broken());
+    assert!(play.wait_ms() <= 3_000, "they count in a row only");
     assert_eq!(play.kick_offs(), 1);
     play.exchange(LIST, list(&[])).exchange(KICK_OFF, accepted("/jobs/1"));
     assert_eq!(play.kick_offs(), 2);
