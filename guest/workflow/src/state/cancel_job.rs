@@ -92,7 +92,7 @@ impl CancelJob {
     fn looked(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
-            Meaning::Job(JobState::Ended | JobState::Failed, _) => self.is_over(cx, "the job is over"),
+            Meaning::Job(JobState::Ended | JobState::Failed, _) => self.too_late(cx, "the job is over"),
             Meaning::Job(JobState::Cancelled, _) => over(cx, "The server says that the job was cancelled already."),
             Meaning::Busy | Meaning::Broken | Meaning::Senseless => {
                 self.again(cx, ATTEMPTS, &format!("the status request was answered {}", answer.status))
@@ -116,7 +116,7 @@ impl CancelJob {
                 Paused::stop(cx, PauseReason::Credentials, text, State::CancelJob(self))
             }
             429 | 500.. => self.again(cx, ATTEMPTS, &format!("the cancel was answered {}", answer.status)),
-            409 => self.is_over(cx, "the server says that the job has already ended"),
+            409 => self.too_late(cx, "the server says that the job has already ended"),
             status => self.back(cx, &format!("the server does not cancel: it answers {status}")),
         }
     }
@@ -135,7 +135,7 @@ impl CancelJob {
                 over(cx, "Cancelled, as asked; the server does not know the job any more.")
             }
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
-                self.is_over(cx, "the job ended before it was cancelled")
+                self.too_late(cx, "the job ended before it was cancelled")
             }
             Meaning::Job(JobState::Running, _) => self.again(cx, CONFIRMS, "the job still runs"),
             _ => self.again(cx, CONFIRMS, &format!("the status request was answered {}", answer.status)),
@@ -159,7 +159,7 @@ impl CancelJob {
     }
 
     /// Not cancelled: the job's end is there to be read.
-    fn is_over(self, cx: &mut Cx<'_>, why: &str) -> State {
+    fn too_late(self, cx: &mut Cx<'_>, why: &str) -> State {
         cx.tell(EventKind::Cancel, format!("not cancelled: {why}"));
         State::AwaitStatus(self.job.soon(cx.now_ms))
     }
