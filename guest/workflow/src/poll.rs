@@ -84,6 +84,9 @@ mod tests {
             ("Current completion: 42.0% and ETA is 12.3s", Some(42.0)),
             ("33 %", Some(33.0)),
             ("100%", Some(100.0)),
+            ("at:42%", Some(42.0)),
+            ("(0.5% done)", Some(0.5)),
+            ("-1%", Some(1.0)),
             ("NaN%", None),
             ("Job was created at 2026-11-23T04:19:28.472+00:00 and is in QUEUED state.", None),
             ("500% faster", None),
@@ -92,5 +95,74 @@ mod tests {
         for (words, expected) in cases {
             assert_eq!(percent(words), expected, "{words}");
         }
+    }
+
+    fn rule(status: u16, body: BodyKind, text: Option<&str>) -> PollRule {
+        PollRule { status, body, text: text.map(str::to_owned), means: JobState::Failed, confirm: 7 }
+    }
+
+    fn meaning(rules: Vec<PollRule>, status: u16, body: &str) -> Meaning {
+        let poll = Poll { source: String::new(), accept: String::new(), rules };
+        classify(&poll, &Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec(), cut: false })
+    }
+
+    #[test]
+    fn a_rule_fits_by_status_kind_of_body_and_text() {
+        const OUTCOME: &str = r#"{"resourceType":"OperationOutcome"}"#;
+        let fits = Meaning::Job(JobState::Failed, 7);
+        let cases = [
+            (rule(200, BodyKind::Any, None), "", true),
+            (rule(201, BodyKind::Any, None), "", false),
+            (rule(200, BodyKind::Json, None), "{}", true),
+            (rule(200, BodyKind::Json, None), "[]", false),
+            (rule(200, BodyKind::Json, None), OUTCOME, false),
+            (rule(200, BodyKind::Json, None), "<html>", false),
+            (rule(200, BodyKind::OperationOutcome, None), OUTCOME, true),
+            (rule(200, BodyKind::OperationOutcome, None), "{}", false),
+            (rule(200, BodyKind::Any, Some("FAILED")), "it FAILED here", true),
+            (rule(200, BodyKind::Any, Some("FAILED")), "it failed", false),
+        ];
+        for (rule, body, expected) in cases {
+            let said = meaning(vec![rule.clone()], 200, body);
+            assert_eq!(said, if expected { fits } else { Meaning::Senseless }, "{rule:?} {body}");
+        }
+    }
+
+    #[test]
+    fn without_a_rule_the_status_speaks() {
+        let cases = [
+            (&[401, 403][..], Meaning::Credentials),
+            (&[408, 425, 429, 503], Meaning::Busy),
+            (&[500, 501, 502, 504, 599], Meaning::Broken),
+            (&[100, 200, 202, 204, 302, 400, 402, 404, 410, 422, 499], Meaning::Senseless),
+        ];
+        for (statuses, expected) in cases {
+            for status in statuses {
+                assert_eq!(meaning(Vec::new(), *status, ""), expected, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_that_pass_are_the_requests_and_come_before_every_rule() {
+        let body = |codes: &[(&str, &str)]| {
+            let issue: Vec<Value> = codes
+                .iter()
+                .map(|(severity, code)| serde_json::json!({ "severity": severity, "code": code }))
+                .collect();
+            serde_json::json!({ "resourceType": "OperationOutcome", "issue": issue }).to_string()
+        };
+        let failed = Meaning::Job(JobState::Failed, 7);
+        let said =
+            |status, codes: &[(&str, &str)]| meaning(vec![rule(status, BodyKind::Any, None)], status, &body(codes));
+        for code in TRANSIENT {
+            assert_eq!(said(400, &[("error", code)]), Meaning::Busy, "{code}");
+            assert_eq!(said(500, &[("fatal", code), ("information", "processing")]), Meaning::Busy, "{code}");
+        }
+        assert_eq!(said(399, &[("error", "transient")]), failed, "no error of the request");
+        assert_eq!(said(500, &[("error", "transient"), ("error", "processing")]), failed);
+        assert_eq!(said(500, &[("error", "transient"), ("fatal", "exception")]), failed);
+        assert_eq!(said(500, &[("warning", "transient")]), failed, "nothing says that the request failed");
+        assert_eq!(said(500, &[]), failed);
     }
 }

@@ -277,6 +277,7 @@ fn give_up(cx: &mut Cx<'_>, paused: &Paused) -> State {
     let pause = paused.pause();
     let advice = match (paused.reason(), paused.back().job_url(), cx.progress.jobs_done) {
         (PauseReason::SubmitUnknown, ..) => "Before another run, look at the server for a job of this import.",
+        (PauseReason::NotOurJob, ..) => "To have the files imported once more, change what is sent, then run again.",
         (_, Some(_), _) => "The job may still be running on the server.",
         (_, None, 0) => "No import was started.",
         (_, None, _) => "What earlier jobs imported stays on the server.",
@@ -306,7 +307,7 @@ fn cancel(cx: &mut Cx<'_>, state: State, force: Force) -> State {
             None => state,
         },
         State::CancelJob(job) => State::CancelJob(job.clone()),
-        State::ReadCapabilities(_) | State::ReadDefinition(_) => no_more_jobs(cx),
+        State::ReadCapabilities(_) | State::ReadDefinition(_) | State::LookBefore(_) => no_more_jobs(cx),
         State::Ready(ready) if ready.is_clean() => no_more_jobs(cx),
         State::ReadErrors(_) if cx.jobs_left() > 1 => {
             cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);

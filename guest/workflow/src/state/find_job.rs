@@ -79,6 +79,11 @@ impl FindJob {
                 let wait = list(cx).map_or(0, |list| list.settle_ms);
                 State::FindJob(Self { looks: self.looks + 1, failures: 0, due: settled(cx, wait), ..self })
             }
+            [] if cx.is_late() => SubmitLost::ask_a_person(
+                cx,
+                "The answer to the kick-off was lost, the server's list has no job of this import, and the deadline has \
+                 passed. Resubmit, or adopt the job's status URL if it is there after all.",
+            ),
             [] => {
                 cx.tell(
                     EventKind::NotAccepted,

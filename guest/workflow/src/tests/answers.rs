@@ -85,3 +85,24 @@ pub fn bad_certificate() -> Reply {
 pub fn broken() -> Reply {
     failed(FailureKind::Broken, "the connection broke")
 }
+
+/// The value of `Date` for a time.
+pub fn http_date(ms: u64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms))
+}
+
+/// A FHIR instant of the day of [`super::START_MS`], 2026-11-18.
+pub fn instant(ms: u64) -> String {
+    const DAY_MS: u64 = 86_400_000;
+    assert_eq!(ms / DAY_MS, super::START_MS / DAY_MS, "only that day is written here");
+    let (of_day, milli) = (ms % DAY_MS / 1000, ms % 1000);
+    format!("2026-11-18T{:02}:{:02}:{:02}.{milli:03}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+/// The same answer, made at a time of the server's clock.
+pub fn dated(ms: u64, reply: Reply) -> Reply {
+    reply.map(|mut answer| {
+        answer.headers.push(("Date".to_owned(), http_date(ms)));
+        answer
+    })
+}

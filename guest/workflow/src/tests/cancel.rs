@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::answers::{broken, empty, manifest, outcome, page, running};
-use super::{MINUTE_MS, Play, named};
+use super::answers::{accepted, answer, broken, empty, manifest, outcome, page, running};
+use super::{MINUTE_MS, Play, defined, dialect, input, named};
 use crate::outcome::Outcome;
 use crate::state::Reply;
 use crate::status::Phase;
-use crate::transition::{Decision, EventKind, PauseReason};
+use crate::transition::{Decision, EventKind, Next, PauseReason};
 
 const POLL: &str = "GET /jobs/1";
 const DELETE: &str = "DELETE /jobs/1";
@@ -18,6 +18,7 @@ fn cancelling() -> Play {
     assert_eq!(play.status().phase, Phase::Cancelling);
     play.now_ms += MINUTE_MS;
     play.exchange(POLL, running());
+    assert_eq!(play.next, Next::Step, "after the look the cancel follows at once");
     play
 }
 
@@ -91,6 +92,31 @@ fn a_cancel_is_confirmed_by_the_status() {
 }
 
 #[test]
+fn who_says_that_it_was_cancelled_is_named() {
+    for (reply, who) in [(empty(410), "the server says so"), (empty(404), "the server does not know the job any more")]
+    {
+        let mut play = cancelling();
+        play.exchange(DELETE, empty(202)).exchange(POLL, reply);
+        assert_eq!(play.ended(Outcome::Cancelled).sentence, format!("Cancelled, as asked; {who}."));
+    }
+}
+
+#[test]
+fn an_accepted_cancel_is_waited_for_as_long_after_a_bad_start() {
+    let mut play = cancelling();
+    for _ in 0..2 {
+        play.exchange(DELETE, broken()).exchange(POLL, running());
+    }
+    play.exchange(DELETE, empty(202));
+    for _ in 0..4 {
+        play.exchange(POLL, running());
+    }
+    assert_eq!(play.status().phase, Phase::Cancelling);
+    play.exchange(POLL, empty(404));
+    play.ended(Outcome::Cancelled);
+}
+
+#[test]
 fn a_cancel_that_the_server_does_not_know_changes_nothing() {
     for status in [400, 404, 405, 501] {
         let mut play = cancelling();
@@ -124,6 +150,12 @@ fn a_cancel_that_is_never_confirmed_is_not_believed() {
         }
         goes_on(&mut play);
     }
+    let mut play = cancelling();
+    play.exchange(DELETE, empty(202));
+    for _ in 0..5 {
+        play.exchange(POLL, running());
+    }
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: gave up cancelling: the job still runs");
 }
 
 #[test]
@@ -195,4 +227,87 @@ fn before_a_kick_off_a_cancel_is_the_end() {
     play.resolve(&Decision::Cancel);
     let report = play.ended(Outcome::Cancelled);
     assert_eq!(report.sentence, "Cancelled before a job was started.");
+}
+
+#[test]
+fn a_look_at_the_status_is_good_for_ten_seconds() {
+    let mut play = cancelling();
+    play.now_ms += 10_000;
+    play.clone().exchange(DELETE, empty(202));
+    play.now_ms += 1;
+    play.exchange(POLL, manifest(&json!([]), &json!([])));
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: the job is over");
+}
+
+#[test]
+fn a_job_that_is_not_cancelled_is_asked_for_when_the_server_said() {
+    let asks = answer(202, &[("Retry-After", "120")], "");
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, asks);
+    let due_ms = play.now_ms + play.wait_ms();
+    play.resolve(&Decision::Cancel).exchange(POLL, running()).exchange(DELETE, empty(405));
+    assert_eq!((play.status().phase, play.now_ms + play.wait_ms()), (Phase::Running, due_ms));
+
+    play.now_ms = due_ms + 5;
+    play.resolve(&Decision::Cancel).exchange(POLL, running()).exchange(DELETE, empty(405));
+    assert_eq!(play.wait_ms(), 1_000, "that time has passed");
+}
+
+#[test]
+fn a_job_that_is_over_is_asked_for_its_end_at_once() {
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, answer(202, &[("Retry-After", "120")], "")).resolve(&Decision::Cancel);
+    play.exchange(POLL, manifest(&json!([]), &json!([])));
+    assert_eq!(play.wait_ms(), 1_000);
+}
+
+#[test]
+fn each_try_to_cancel_waits_longer_than_the_one_before() {
+    let mut play = cancelling();
+    play.exchange(DELETE, empty(202));
+    assert_eq!(play.wait_ms(), 1_000);
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        play.exchange(POLL, running());
+        waits.push(play.wait_ms());
+    }
+    assert!((2_000..=3_000).contains(&waits[0]) && waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
+}
+
+#[test]
+fn between_two_jobs_a_cancel_starts_no_other_one() {
+    let mut dialect = dialect("smart-manifest");
+    dialect.inputs.per_job = Some(1);
+    let mut request = defined(dialect);
+    request.inputs = vec![input("Patient", "a"), input("Patient", "b"), input("Patient", "c")];
+    let mut play = Play::new(request);
+    play.exchange("POST /$import", accepted("/jobs/1")).exchange(POLL, manifest(&json!([]), &json!([])));
+    let mut ready = play.clone();
+    ready.resolve(&Decision::Cancel);
+    let report = ready.ended(Outcome::Cancelled);
+    assert_eq!(report.sentence, "Cancelled; 1 of 3 jobs had ended, and no other one was started.");
+    assert_eq!(report.advice, "What those imported stays on the server.");
+
+    let errors = json!([{ "inputUrl": "http://127.0.0.1:18090/b.ndjson", "count": 1, "url": "/err" }]);
+    play.exchange("POST /$import", accepted("/jobs/2")).exchange("GET /jobs/2", manifest(&json!([]), &errors));
+    assert_eq!(play.status().phase, Phase::ReadingResult);
+    let mut reading = play.clone();
+    reading.resolve(&Decision::Cancel);
+    let sentence = reading.ended(Outcome::Cancelled).sentence;
+    assert_eq!(sentence, "Cancelled; 2 of 3 jobs had ended, and no other one was started.");
+
+    play.exchange("GET http://127.0.0.1:18080/err", empty(404)).exchange("POST /$import", accepted("/jobs/3"));
+    play.exchange("GET /jobs/3", manifest(&json!([]), &errors)).resolve(&Decision::Cancel);
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: there is no job in flight to cancel");
+}
+
+#[test]
+fn while_nothing_was_sent_a_cancel_is_the_end_also_in_a_pause() {
+    let mut play = Play::new(named("hapi"));
+    play.exchange("POST /$import", empty(401)).resolve(&Decision::Cancel);
+    assert_eq!(play.ended(Outcome::Cancelled).sentence, "Cancelled before a job was started.");
+
+    let mut play = Play::new(named("hapi"));
+    play.exchange("POST /$import", broken()).recover().resolve(&Decision::Resubmit).resolve(&Decision::Cancel);
+    assert_eq!(play.told(EventKind::Cancel), "not cancelled: there is no job in flight to cancel");
 }

@@ -4,7 +4,7 @@ use fhir_import_records::{ErrorClass, IssueSeverity};
 use serde_json::{Value, json};
 
 use super::answers::{answer, broken, empty, json_answer, manifest, outcome, running};
-use super::{BASE, Play, expected, input, named, request, sample};
+use super::{BASE, Play, defined, expected, input, named, request, sample};
 use crate::checkpoint::{Checkpoint, MAX_BYTES};
 use crate::outcome::Outcome;
 use crate::plan::{MAX_TYPES, Plan};
@@ -185,8 +185,11 @@ pub fn every_state() -> Vec<Play> {
     verifying.exchange("GET /Patient/p1", empty(404));
     let mut done = Play::running(named("smart-manifest"));
     done.exchange(POLL, manifest(&json!([{ "count": 1 }]), &json!([])));
+    let looking = Play::new(defined(super::listed::listed()));
     vec![
         detecting,
+        looking,
+        super::listed::lost(),
         Play::new(named("hapi")),
         lost,
         unknown,

@@ -268,6 +268,38 @@ fn what_this_server_would_not_take_is_not_sent() {
 }
 
 #[test]
+fn each_variable_stands_for_its_value() {
+    let mut named = dialect("smart-manifest");
+    let each = json!({ "$each": "input", "file": "<${input.url}|${input.type}|${input.etag}>" });
+    let import = "${import.id} ${job.id} ${set.a}";
+    named.kick_off.body =
+        json!({ "n": 1, "import": import, "of": "${import.source}", "open": "${x", "all": [each, "x", ["${set.a}"]] });
+    let mut request = defined(named);
+    request.settings = vec![("a".to_owned(), "1}".to_owned())];
+    request.inputs[0].url = "https://x.example/in/p.ndjson?at=/1/2".to_owned();
+    request.inputs[1].etag = Some("W/7".to_owned());
+    let body = |request| {
+        let mut play = Play::new(request);
+        play.exchange(KICK_OFF, accepted("/jobs/1"));
+        serde_json::from_str::<Value>(play.sent[0].1.body.as_deref().unwrap()).unwrap()
+    };
+    let first = json!({ "file": "<https://x.example/in/p.ndjson?at=/1/2|Patient|>" });
+    let second = json!({ "file": "<http://127.0.0.1:18090/ok-observation.ndjson|Observation|W/7>" });
+    let id = "00112233445566778899aabbccddeeff";
+    let mut expected = json!({
+        "n": 1,
+        "import": format!("{id} {id}-0 1}}"),
+        "of": "https://x.example/in",
+        "open": "${x",
+        "all": [first, second, "x", ["1}"]],
+    });
+    assert_eq!(body(request.clone()), expected);
+    request.settings.push(("input-source".to_owned(), "urn:mine".to_owned()));
+    expected["of"] = json!("urn:mine");
+    assert_eq!(body(request), expected);
+}
+
+#[test]
 fn a_request_that_cannot_be_used_names_its_field() {
     type Spoil = fn(&mut crate::request::Request);
     let cases: [(&str, Spoil); 9] = [

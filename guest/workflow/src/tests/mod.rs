@@ -6,11 +6,14 @@ mod cancel;
 mod checkpoint;
 mod detecting;
 mod kick_off;
+mod listed;
 mod mutation;
 mod polling;
 mod read_back;
+mod recovery;
 mod resolve;
 mod result;
+mod rows;
 
 use crate::checkpoint::MAX_BYTES;
 use crate::exchange::{Exchange, Method};
@@ -230,6 +233,11 @@ impl Play {
         let report = self.report();
         assert_eq!(report.outcome, outcome, "{}", report.sentence);
         report
+    }
+
+    /// The report after a decision, on a copy.
+    fn report_of(&self, decision: &Decision) -> Report {
+        self.clone().resolve(decision).report()
     }
 
     fn pause(&self) -> Pause {

@@ -6,7 +6,7 @@ use super::answers::{
     accepted, answer, bad_certificate, broken, denied, empty, json_answer, outcome, page, recorded, running,
     unreachable,
 };
-use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, named};
+use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, named};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::state::Reply;
@@ -351,4 +351,35 @@ fn words_of_progress_are_cut_and_stay_in_one_line() {
     assert!(kept.len() <= 303 && !kept.contains('\u{7}'), "{kept}");
     assert_eq!(asked(&[("X-Progress", "NaN%")]).status().percent, None);
     assert_eq!(asked(&[("X-Progress", "100% complete")]).status().phase, Phase::Running);
+}
+
+#[test]
+fn a_job_that_was_seen_to_end_and_is_then_forgotten_has_lost_its_result() {
+    let mut careful = dialect("smart-manifest");
+    careful.poll.rules.iter_mut().for_each(|rule| rule.confirm = 1);
+    let over = [outcome(500, "it broke"), json_answer(200, &json!({ "output": [] }))];
+    for seen in over {
+        let mut play = Play::running(defined(careful.clone()));
+        play.exchange(POLL, seen.clone()).exchange(POLL, outcome(404, "gone")).exchange(POLL, outcome(404, "gone"));
+        let pause = play.paused(PauseReason::JobLost);
+        assert!(pause.message.contains("its result is lost"), "{}", pause.message);
+
+        let mut play = Play::running(defined(careful.clone()));
+        play.exchanges([(POLL, seen), (POLL, running())]);
+        play.exchanges([(POLL, outcome(404, "gone")), (POLL, outcome(404, "gone"))]);
+        let pause = play.paused(PauseReason::JobLost);
+        assert!(pause.message.contains("was not seen to end"), "{}", pause.message);
+    }
+}
+
+#[test]
+fn the_words_of_one_job_are_not_those_of_the_next() {
+    let mut split = dialect("smart-manifest");
+    split.inputs.per_job = Some(1);
+    let mut play = Play::running(defined(split));
+    play.exchange(POLL, answer(202, &[("X-Progress", "40% done")], "")).exchange(POLL, running());
+    assert_eq!((play.status().percent, play.status().progress), (Some(40.0), Some("40% done".to_owned())));
+    play.exchange(POLL, json_answer(200, &json!({ "output": [] })));
+    play.exchange("POST /$import", accepted("/jobs/2"));
+    assert_eq!((play.status().percent, play.status().progress), (None, None));
 }

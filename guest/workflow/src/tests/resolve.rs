@@ -1,10 +1,14 @@
 //! Every decision in every state: taken where it is offered, refused everywhere else.
 
-use super::answers::{accepted, broken, denied, empty, page, recorded, running};
-use super::{DEADLINE_MS, MINUTE_MS, Play, START_MS, named, request, sample};
+use serde_json::json;
+
+use super::answers::{accepted, broken, denied, empty, manifest, page, recorded, running};
+use super::{DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, named, request, sample};
 use crate::Error;
-use crate::request::DialectChoice;
+use crate::outcome::Outcome;
+use crate::request::{DialectChoice, Purpose};
 use crate::state::Reply;
+use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, EventKind, Next};
 
 const POLL: &str = "GET /jobs/1";
@@ -137,4 +141,71 @@ fn a_resubmit_is_the_only_way_to_a_second_kick_off() {
         play.exchange("POST /$import", page(502)).recover();
     }
     assert_eq!(play.kick_offs(), 4);
+}
+
+#[test]
+fn who_gives_up_is_told_what_is_left_behind() {
+    let mut split = dialect("smart-manifest");
+    split.inputs.per_job = Some(1);
+    let mut request = defined(split);
+    request.inputs = vec![input("Patient", "a"), input("Patient", "b")];
+    let mut play = Play::new(request);
+    let mut first = play.clone();
+    first.exchange("POST /$import", empty(401));
+    assert_eq!(first.report_of(&Decision::GiveUp).advice, "No import was started.");
+
+    play.exchange("POST /$import", accepted("/jobs/1")).exchange(POLL, manifest(&json!([]), &json!([])));
+    play.exchange("POST /$import", empty(401));
+    assert_eq!(play.report_of(&Decision::GiveUp).advice, "What earlier jobs imported stays on the server.");
+    play.resolve(&Decision::Continue);
+    play.now_ms += MINUTE_MS;
+    play.exchange("POST /$import", accepted("/jobs/2")).exchange("GET /jobs/2", empty(401));
+    assert_eq!(play.report_of(&Decision::GiveUp).advice, "The job may still be running on the server.");
+}
+
+#[test]
+fn a_deadline_is_extended_from_now_or_from_itself_whichever_is_later() {
+    let mut play = Play::running(named("hapi"));
+    play.now_ms = START_MS + 2 * DEADLINE_MS;
+    play.exchange(POLL, running());
+    play.now_ms += MINUTE_MS;
+    play.resolve(&Decision::Extend(5));
+    assert_eq!(play.status().deadline_at_ms, play.now_ms + 5);
+}
+
+#[test]
+fn a_cancel_that_is_asked_for_twice_is_the_same_cancel() {
+    let mut play = Play::running(named("smart-manifest"));
+    play.resolve(&Decision::Cancel);
+    let before = (play.checkpoint.clone(), play.next.clone());
+    play.resolve(&Decision::Cancel);
+    assert_eq!((play.checkpoint.clone(), play.next.clone(), play.events.len()), (before.0, before.1, 1));
+}
+
+#[test]
+fn a_server_without_a_word_about_cancelling_is_not_sent_a_cancel_from_a_pause_either() {
+    let mut play = polled("hapi", &empty(401), 1);
+    play.resolve(&Decision::Cancel);
+    assert!(play.told(EventKind::Cancel).contains("only its operator can"), "{:?}", play.events);
+    assert_eq!(play.status().phase, Phase::Paused);
+}
+
+#[test]
+fn a_cancel_ends_what_only_asks_what_the_server_is() {
+    let mut play = Play::new(request(DialectChoice::Detect));
+    play.resolve(&Decision::Cancel);
+    play.ended(Outcome::Cancelled);
+    let mut play = Play::new(request(DialectChoice::Detect));
+    play.exchange("GET /metadata", recorded!("capabilities"));
+    assert!(matches!(play.next, Next::Step), "{:?}", play.next);
+    play.resolve(&Decision::Cancel);
+    assert_eq!(play.ended(Outcome::Cancelled).sentence, "Cancelled before a job was started.");
+}
+
+#[test]
+fn who_only_asks_what_the_server_is_asks_although_the_dialect_is_named() {
+    let mut detect = named("hapi");
+    detect.purpose = Purpose::Detect;
+    let play = Play::new(detect);
+    assert_eq!((play.status().phase, &play.next), (Phase::Detecting, &Next::Step));
 }

@@ -72,6 +72,7 @@ fn a_report_in_indented_json_says_why_the_job_failed() {
 fn a_failed_job_without_a_report_says_what_it_said() {
     let report = hapi_says(recorded!("poll-failed"));
     assert_eq!((report.outcome, report.imported), (Outcome::Failed, None));
+    assert_eq!(report.sentence, "The server says that the job failed; a part of the resources may be stored.");
     assert!(report.errors[0].text.contains("Failed to parse resource"), "{report:?}");
 }
 
