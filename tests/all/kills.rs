@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use fhir_import_sandbox::Personality;
+use fhir_import_sandbox::{Endpoint, Personality};
 use rcgen::{CertifiedKey, KeyPair};
 use rusqlite::{Connection, OpenFlags};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::harness::cli::{Desk, Ran};
@@ -83,13 +83,14 @@ async fn a_kill_round_the_kick_off_is_recovered_by_the_class_of_the_server() {
 #[expect(clippy::needless_pass_by_value, reason = "each thread owns its cell")]
 fn die_and_recover(cell: Cell) {
     let what = format!("{:?}, {}", cell.point, cell.personality);
-    let person = Person::at(cell.personality, json!({ "retry_after": "1", "polls_until_done": 1 }));
+    let person = Person::at(cell.personality, script(&cell));
     let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let door = Handle::current().block_on(door(&person, cell.point, &key));
+    let door = Handle::current().block_on(door(&person, &cell, &key));
     let ca = person.desk.write("ca.pem", &key.cert.pem());
     let words = person.run_words(&door.base_url(), &["--ca", ca.to_str().unwrap(), "Patient.ndjson"]);
     let mut run = Running::start(person.desk.command(words));
-    let shown = die_at(cell.point, &person, &door, &mut run);
+    let before = let_the_list_through(&person, &cell, &door);
+    let shown = die_at(cell.point, &person, &door, before, &mut run);
     door.put_behind(Behind::Server(person.port()));
 
     let job = person.desk.only_job();
@@ -104,19 +105,51 @@ fn die_and_recover(cell: Cell) {
     assert_eq!(person.server.kick_offs(), cell.kick_offs, "{what}");
 }
 
-async fn door(person: &Person, point: Point, key: &CertifiedKey<KeyPair>) -> Door {
+/// Where jobs are listed, the list is read before the kick-off, through the same door. So the list is late, which gives
+/// time to change what stands behind the door, or the server itself holds the answer to the kick-off back.
+fn script(cell: &Cell) -> Value {
+    let fault = match cell.point {
+        Point::K3 | Point::K4 => json!({ "on": "list", "nth": 1, "action": { "delay-ms": 2000 } }),
+        Point::K5 => json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": 60_000 } }),
+        Point::K6 => json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": 5_000 } }),
+    };
+    let faults = if cell.personality == Personality::Listed { json!([fault]) } else { json!([]) };
+    json!({ "retry_after": "1", "polls_until_done": 1, "faults": faults })
+}
+
+async fn door(person: &Person, cell: &Cell, key: &CertifiedKey<KeyPair>) -> Door {
+    let behind = match cell.personality {
+        Personality::Listed => Behind::Server(person.port()),
+        _ => behind(person, cell.point),
+    };
+    if cell.point == Point::K3 { Door::open_tls(key, behind).await } else { Door::open(behind).await }
+}
+
+/// What the kick-off meets.
+fn behind(person: &Person, point: Point) -> Behind {
     match point {
-        Point::K3 => Door::open_tls(key, Behind::Nobody).await,
-        Point::K4 => Door::open(Behind::Swallow).await,
-        Point::K5 | Point::K6 => Door::open(Behind::Holds(person.port())).await,
+        Point::K3 => Behind::Nobody,
+        Point::K4 => Behind::Swallow,
+        Point::K5 | Point::K6 => Behind::Holds(person.port()),
     }
 }
 
+/// Where jobs are listed, the list is read first. Answers how many connections that took.
+fn let_the_list_through(person: &Person, cell: &Cell, door: &Door) -> usize {
+    if cell.personality != Personality::Listed || matches!(cell.point, Point::K5 | Point::K6) {
+        return 0;
+    }
+    let listed = || person.server.log().iter().any(|seen| seen.endpoint == Some(Endpoint::List));
+    until("the list is asked for", listed);
+    door.put_behind(behind(person, cell.point));
+    door.connections()
+}
+
 /// Waits for the point and kills. Answers the status URL when it was shown.
-fn die_at(point: Point, person: &Person, door: &Door, run: &mut Running) -> Option<String> {
+fn die_at(point: Point, person: &Person, door: &Door, before: usize, run: &mut Running) -> Option<String> {
     until("the intent is durable", || intents(&person.desk) == 1);
     match point {
-        Point::K3 => until("somebody came", || door.connections() > 0),
+        Point::K3 => until("somebody came", || door.connections() > before),
         Point::K4 => until("the kick-off has left", || door.swallowed().ends_with('}')),
         Point::K5 | Point::K6 => until("the server has done its work", || person.server.stored() == RESOURCES),
     }

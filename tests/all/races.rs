@@ -13,7 +13,7 @@ use crate::harness::disk::Random;
 
 const ROUNDS: u128 = 1000;
 const RACERS: usize = 8;
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// The racers, and how they are disturbed.
 struct Race {

@@ -13,7 +13,7 @@ use crate::harness::rig::engine;
 /// Seeds that are simulated in every run of the tests, from 1 on.
 const IMPORTS: u64 = 10_000;
 /// Of these, seeds that are simulated as a component, too.
-const AS_COMPONENT: u64 = 600;
+const AS_COMPONENT: u64 = 1_000;
 
 #[test]
 fn ten_thousand_imports_keep_every_promise_and_are_the_same_when_simulated_again() {

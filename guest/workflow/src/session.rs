@@ -175,6 +175,9 @@ impl Session {
                 kinds
             }
             State::Finished(_) => Vec::new(),
+            state if state.is_in_doubt() => {
+                vec![DecisionKind::Adopt, DecisionKind::GiveUp, DecisionKind::Cancel, DecisionKind::ForceCancel]
+            }
             _ => vec![DecisionKind::Cancel, DecisionKind::ForceCancel, DecisionKind::Continue],
         }
     }
@@ -267,16 +270,26 @@ fn resolved(cx: &mut Cx<'_>, state: State, decision: &Decision) -> State {
             cx.progress.deadline_at_ms = cx.progress.deadline_at_ms.max(cx.now_ms).saturating_add(*ms);
             paused.into_back()
         }
-        (Decision::Continue, State::Paused(paused)) => paused.into_back(),
+        // Time has passed: what is not sent yet is begun anew, so that no job of that time is taken for ours.
+        (Decision::Continue, State::Paused(paused)) => match paused.into_back() {
+            State::Ready(ready) if ready.is_clean() => Ready::fresh(cx),
+            back => back,
+        },
         (Decision::GiveUp, State::Paused(paused)) => give_up(cx, &paused),
+        (Decision::GiveUp, state) if state.is_in_doubt() => {
+            let sentence = "Given up: the kick-off was sent or may have been sent, and its answer is not known.";
+            Finished::end(cx, Ending::new(Outcome::SubmitUnknown, sentence, LOOK_FIRST))
+        }
         (_, state) => state,
     }
 }
 
+const LOOK_FIRST: &str = "Before another run, look at the server for a job of this import.";
+
 fn give_up(cx: &mut Cx<'_>, paused: &Paused) -> State {
     let pause = paused.pause();
     let advice = match (paused.reason(), paused.back().job_url(), cx.progress.jobs_done) {
-        (PauseReason::SubmitUnknown, ..) => "Before another run, look at the server for a job of this import.",
+        (PauseReason::SubmitUnknown, ..) => LOOK_FIRST,
         (PauseReason::NotOurJob, ..) => "To have the files imported once more, change what is sent, then run again.",
         (_, Some(_), _) => "The job may still be running on the server.",
         (_, None, 0) => "No import was started.",
@@ -299,7 +312,7 @@ fn cancel(cx: &mut Cx<'_>, state: State, force: Force) -> State {
     };
     match place {
         State::AwaitStatus(job) if force == Force::No && job.starter() != Starter::Us => {
-            cx.tell(EventKind::Cancel, NOT_STARTED_BY_US);
+            cx.tell(EventKind::CancelNeedsForce, NOT_STARTED_BY_US);
             state
         }
         State::AwaitStatus(job) => match delete(cx, job) {

@@ -202,8 +202,9 @@ impl State {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
-            Self::ReadCapabilities(_) | Self::ReadDefinition(_) | Self::LookBefore(_) => Phase::Detecting,
-            Self::Ready(_) => Phase::ReadyToSubmit,
+            Self::ReadCapabilities(_) | Self::ReadDefinition(_) => Phase::Detecting,
+            Self::Ready(ready) if !ready.is_clean() => Phase::Submitting,
+            Self::LookBefore(_) | Self::Ready(_) => Phase::ReadyToSubmit,
             Self::SubmitLost(_) | Self::FindJob(_) => Phase::Submitting,
             Self::AwaitStatus(_) => Phase::Running,
             Self::ReadErrors(_) => Phase::ReadingResult,
@@ -218,6 +219,16 @@ impl State {
     #[must_use]
     pub fn job_url(&self) -> Option<&str> {
         self.job().map(AwaitStatus::url)
+    }
+
+    /// A kick-off may have been accepted, and nobody is asked about it yet.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Ready(ready) => !ready.is_clean(),
+            Self::FindJob(_) | Self::SubmitLost(_) => true,
+            _ => false,
+        }
     }
 
     /// The job in flight, wherever it is kept.

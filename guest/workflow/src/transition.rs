@@ -202,6 +202,8 @@ pub enum EventKind {
     Resolved,
     /// A cancel was asked for.
     Cancel,
+    /// A cancel was asked for of a job that somebody else may have started.
+    CancelNeedsForce,
     /// The import stands still.
     Paused,
     /// It is over.
@@ -228,6 +230,7 @@ impl EventKind {
             Self::Verified => "read-back",
             Self::Resolved => "resolved",
             Self::Cancel => "cancel",
+            Self::CancelNeedsForce => "cancel-needs-force",
             Self::Paused => "paused",
             Self::Done => "done",
         }

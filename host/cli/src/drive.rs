@@ -6,7 +6,7 @@ use std::time::Duration;
 use fhir_import::contract::{DecisionKind, Pause, PauseReason, Phase, Status};
 use fhir_import::journal::{ImportId, utc};
 use fhir_import::net::redact_url;
-use fhir_import::run::{Outcome, Run, RunError, Setup, needs_files};
+use fhir_import::run::{Outcome, Run, Setup, needs_files};
 use fhir_import::serve::{Delivery, FetchState, FileServer, Item, reachability_hint};
 use fhir_import::{End, LAST_WORDS, Stop};
 use serde_json::json;
@@ -35,12 +35,18 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
             Ok(view.show(cx.json))
         }
         End::Paused(pause) => Ok(paused(cx, run.id(), &pause)),
-        End::Detached => detached(cx, setup, run.id()),
+        End::Detached => detached(cx, setup, run.id()).await,
         End::InputChanged(changed) => {
-            let text = format!(
-                "{} {} since it was checked; nothing was sent. Put it back and go on, or start another import",
-                changed.path, changed.change
-            );
+            let what = format!("{} {} since it was checked", changed.path, changed.change);
+            if is_in_doubt(setup, run.id()).await? {
+                let text = format!(
+                    "{what}, and a kick-off that was sent before may have been accepted. Put the file back and go on; or look \
+                     at the server: adopt the job if it is there, else give up"
+                );
+                let next = cx.command_of(DecisionKind::Adopt, run.id());
+                return Err(Failure::new(Outcome::SubmitUnknown, text).next(next));
+            }
+            let text = format!("{what}; nothing was sent. Put it back and go on, or start another import");
             Err(Failure::new(Outcome::InputChanged, text).next(cx.command("wait", run.id())))
         }
     }
@@ -103,14 +109,12 @@ impl Context {
 }
 
 /// Left before the end. A kick-off whose answer was not awaited is told from a job that runs.
-fn detached(cx: &Context, setup: &Setup, job: ImportId) -> Result<Outcome, Failure> {
-    let import = setup.journal.load(&job).map_err(RunError::Journal)?;
-    let (outcome, text) = match import.intent {
-        Some(_) => (
-            Outcome::SubmitUnknown,
-            "left before the kick-off was answered: nobody knows whether the server accepted it",
-        ),
-        None => (Outcome::StillRunning, "is not over; nothing was cancelled"),
+async fn detached(cx: &Context, setup: &Setup, job: ImportId) -> Result<Outcome, Failure> {
+    let (outcome, text) = if is_in_doubt(setup, job).await? {
+        let text = "left before the kick-off was answered: nobody knows whether the server accepted it";
+        (Outcome::SubmitUnknown, text)
+    } else {
+        (Outcome::StillRunning, "is not over; nothing was cancelled")
     };
     let next = cx.command("wait", job);
     if cx.json {
@@ -119,6 +123,11 @@ fn detached(cx: &Context, setup: &Setup, job: ImportId) -> Result<Outcome, Failu
         render::out(&format!("Import {} {text}.\n\nNext: {next}\n", job.short()));
     }
     Ok(outcome)
+}
+
+/// Whether a kick-off may have been accepted, and nobody knows.
+async fn is_in_doubt(setup: &Setup, job: ImportId) -> Result<bool, Failure> {
+    Ok(setup.status(job).await?.1.phase == Phase::Submitting)
 }
 
 /// What runs beside the drive; ends when dropped.

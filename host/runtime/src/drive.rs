@@ -217,7 +217,7 @@ pub async fn resolve<D: Decisions>(
     watch: &mut dyn Watch,
 ) -> Result<Next, DriveError> {
     let mut drive = Drive::open(decisions, journal, lease)?;
-    if drive.import.intent.is_some() {
+    if drive.import.intent.is_some() || drive.next()? == Next::Recover {
         drive.call(Call::Recover, &Stop::default(), watch).await?;
     }
     let transition = decisions.resolve(&drive.import.plan, &drive.import.latest.checkpoint, decision).await?;

@@ -81,7 +81,9 @@ fn no_better_than_the_truth(ended: &Ended, outcome: Outcome) -> Result<(), Strin
     let done = ended.jobs.iter().filter(|job| job.fate == Fate::Ended && job.refused == 0).count();
     let whole = done >= ended.scenario.jobs() && ended.stored == ended.scenario.resources();
     match outcome {
-        Outcome::Succeeded if !whole && !unread(ended) => Err(format!("success, and {:?}", fates(ended))),
+        Outcome::Succeeded if !(whole || done >= ended.scenario.jobs() && unread(ended)) => {
+            Err(format!("success, and {:?}", fates(ended)))
+        }
         Outcome::Unreachable | Outcome::Refused | Outcome::Unsupported if !ended.jobs.is_empty() => {
             Err(format!("{outcome:?} says that nothing was imported, and {:?}", fates(ended)))
         }

@@ -95,7 +95,8 @@ impl AwaitStatus {
     /// The server knows our key: an earlier kick-off was accepted, and this is the status URL of its job.
     pub fn known_already(cx: &mut Cx<'_>, reference: &str) -> State {
         cx.progress.accepted_ms = Some(cx.now_ms);
-        let text = format!("the server has accepted this kick-off before; the status of its job is at {reference}");
+        let text =
+            format!("the server has accepted this kick-off before; the status of its job is at {}", redact(reference));
         cx.tell(EventKind::Accepted, text);
         Self::soon_at(cx, reference, Starter::Us)
     }
@@ -103,7 +104,7 @@ impl AwaitStatus {
     /// The job was found in the server's list.
     pub fn found(cx: &mut Cx<'_>, reference: &str) -> State {
         cx.progress.accepted_ms = Some(cx.now_ms);
-        let text = format!("the server lists one job since the kick-off; its status is at {reference}");
+        let text = format!("the server lists one job since the kick-off; its status is at {}", redact(reference));
         cx.tell(EventKind::Accepted, text);
         Self::soon_at(cx, reference, Starter::Perhaps)
     }
@@ -275,13 +276,11 @@ impl AwaitStatus {
             cx.tell(EventKind::RequestFailed, format!("status {}: asked again to be sure", answer.status));
             let due = pace::no_sooner(cx.back_off(None, seen), cx.now_ms.saturating_add(self.healthy_ms));
             let due = Wake { reason: WakeReason::Poll, ..due };
-            return State::AwaitStatus(Self {
-                due,
-                doubt: Some(Doubt { means, seen, before }),
-                failures: 0,
-                senseless: 0,
-                ..self
-            });
+            let doubt = Some(Doubt { means, seen, before });
+            let asked_again = Self { due, doubt, failures: 0, senseless: 0, ..self };
+            // A server that says now this and now that is not waited for beyond the deadline.
+            let wavers = seen == 1 && before.is_some();
+            return if wavers { asked_again.unless_late(cx) } else { State::AwaitStatus(asked_again) };
         }
         match means {
             JobState::Running => State::AwaitStatus(self),

@@ -74,14 +74,14 @@ impl CancelJob {
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match (self.stage, reply) {
             (Stage::Look, Ok(answer)) => self.looked(cx, &answer),
-            (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, &failure.text),
+            (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, None, &failure.text),
             (Stage::Delete(_), Ok(answer)) => self.deleted(cx, &answer),
             (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
             (Stage::Delete(_), Err(failure)) => {
                 let text = format!("the cancel was not answered: {}", failure.text);
-                self.again(cx, ATTEMPTS, &text)
+                self.again(cx, ATTEMPTS, None, &text)
             }
-            (Stage::Confirm, Err(failure)) => self.again(cx, CONFIRMS, &failure.text),
+            (Stage::Confirm, Err(failure)) => self.again(cx, CONFIRMS, None, &failure.text),
         }
     }
 
@@ -92,7 +92,7 @@ impl CancelJob {
             Meaning::Job(JobState::Ended | JobState::Failed, _) => self.too_late(cx, "the job is over"),
             Meaning::Job(JobState::Cancelled, _) => over(cx, "The server says that the job was cancelled already."),
             Meaning::Busy | Meaning::Broken | Meaning::Senseless => {
-                self.again(cx, ATTEMPTS, &format!("the status request was answered {}", answer.status))
+                self.again(cx, ATTEMPTS, Some(answer), &format!("the status request was answered {}", answer.status))
             }
             Meaning::Credentials => self.credentials(cx, answer),
             // Forgotten; or a DELETE whose answer was lost was carried out, which nobody can tell.
@@ -115,7 +115,9 @@ impl CancelJob {
                 self.confirm(cx)
             }
             401 | 403 => self.credentials(cx, answer),
-            429 | 500.. => self.again(cx, ATTEMPTS, &format!("the cancel was answered {}", answer.status)),
+            429 | 500.. => {
+                self.again(cx, ATTEMPTS, Some(answer), &format!("the cancel was answered {}", answer.status))
+            }
             409 => self.too_late(cx, "the server says that the job has already ended"),
             status => self.back(cx, &format!("the server does not cancel: it answers {status}")),
         }
@@ -137,17 +139,17 @@ impl CancelJob {
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
                 self.too_late(cx, "the job ended before it was cancelled")
             }
-            Meaning::Job(JobState::Running, _) => self.again(cx, CONFIRMS, "the job still runs"),
-            _ => self.again(cx, CONFIRMS, &format!("the status request was answered {}", answer.status)),
+            Meaning::Job(JobState::Running, _) => self.again(cx, CONFIRMS, None, "the job still runs"),
+            _ => self.again(cx, CONFIRMS, Some(answer), &format!("the status request was answered {}", answer.status)),
         }
     }
 
-    fn again(self, cx: &mut Cx<'_>, most: u32, text: &str) -> State {
+    fn again(self, cx: &mut Cx<'_>, most: u32, answer: Option<&Answer>, text: &str) -> State {
         let tries = self.tries.saturating_add(1);
         if tries >= most {
             return self.back(cx, &format!("gave up cancelling: {text}"));
         }
-        let wake = cx.back_off(None, tries);
+        let wake = cx.back_off(answer, tries);
         let stage = if self.stage == Stage::Confirm { Stage::Confirm } else { Stage::Look };
         State::CancelJob(Self { stage, tries, due: Some(wake), ..self })
     }

@@ -18,6 +18,10 @@ const LOOKS: u32 = 2;
 /// Candidates that are named.
 const NAMED: usize = 3;
 
+const NO_LIST: &str = "The kick-off was sent or may have been sent, and nobody knows whether the server accepted it; its list of \
+                       jobs could not be read before, to tell new jobs from old ones. Look at the server: if the job is there, \
+                       adopt its status URL; if it is not, resubmit.";
+
 /// The server's list of jobs is searched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,12 +39,7 @@ impl FindJob {
     pub fn enter(cx: &mut Cx<'_>, lost: u32) -> State {
         match list(cx).filter(|_| cx.progress.server_ms.is_some()) {
             Some(list) => State::FindJob(Self { lost, looks: 0, failures: 0, due: settled(cx, list.settle_ms) }),
-            None => SubmitLost::ask_a_person(
-                cx,
-                "The kick-off was sent or may have been sent, and nobody knows whether the server accepted it; its list \
-                 of jobs could not be read before, to tell new jobs from old ones. Look at the server: if the job is \
-                 there, adopt its status URL; if it is not, resubmit.",
-            ),
+            None => SubmitLost::ask_a_person(cx, NO_LIST),
         }
     }
 
@@ -51,9 +50,9 @@ impl FindJob {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        match list(cx) {
-            Some(list) => Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT)),
-            None => Ask::Stay,
+        match read_list(cx) {
+            Some(exchange) => Ask::Send(exchange),
+            None => Ask::Become(SubmitLost::ask_a_person(cx, NO_LIST)),
         }
     }
 
@@ -73,8 +72,8 @@ impl FindJob {
         }
     }
 
-    fn found(self, cx: &mut Cx<'_>, candidates: &[String]) -> State {
-        match candidates {
+    fn found(self, cx: &mut Cx<'_>, candidates: &Candidates) -> State {
+        match &candidates.urls[..] {
             [] if self.looks + 1 < LOOKS => {
                 let wait = list(cx).map_or(0, |list| list.settle_ms);
                 State::FindJob(Self { looks: self.looks + 1, failures: 0, due: settled(cx, wait), ..self })
@@ -91,7 +90,7 @@ impl FindJob {
                 );
                 State::Ready(Ready::once_more(cx, self.lost))
             }
-            [url] => AwaitStatus::found(cx, url),
+            [url] if candidates.undated == 0 => AwaitStatus::found(cx, url),
             several => {
                 let named: Vec<&str> = several.iter().take(NAMED).map(String::as_str).collect();
                 let text = format!(
@@ -119,7 +118,12 @@ impl FindJob {
     }
 }
 
-pub(super) fn list(cx: &Cx<'_>) -> Option<JobList> {
+/// The request for the server's list of jobs.
+pub(super) fn read_list(cx: &Cx<'_>) -> Option<Exchange> {
+    list(cx).map(|list| Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT))
+}
+
+fn list(cx: &Cx<'_>) -> Option<JobList> {
     cx.dialect()?.recovery.list.clone()
 }
 
@@ -128,17 +132,27 @@ fn settled(cx: &Cx<'_>, wait_ms: u64) -> Wake {
     Wake { at_ms, reason: WakeReason::Settle, server_asked_ms: None }
 }
 
-/// The status URLs of the jobs that can be ours; none when the answer is no list.
-fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Vec<String>> {
+/// What a list says of the jobs that can be ours.
+struct Candidates {
+    urls: Vec<String>,
+    /// Some of them do not say when they were created.
+    undated: usize,
+}
+
+/// The jobs that can be ours; none when the answer is no list.
+fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Candidates> {
     let list = list(cx)?;
     let since_ms = cx.progress.server_ms?;
     let source = list.source_member.as_ref().and_then(|member| Some((member, cx.job()?.source())));
     let body = answer.json()?;
+    let created = |job: &Value| job[&list.created].as_str().and_then(instant::parse);
     let ours = |job: &&Value| {
-        let created = job[&list.created].as_str().and_then(instant::parse);
-        created.is_none_or(|at| at >= since_ms)
+        created(job).is_none_or(|at| at >= since_ms)
             && source.as_ref().is_none_or(|(member, source)| job[member.as_str()] == source.as_str())
     };
     let url = |job: &Value| job[&list.status_url].as_str().filter(|url| url.len() <= MAX_URL).map(str::to_owned);
-    body[&list.jobs].as_array()?.iter().filter(ours).map(url).collect()
+    let jobs = body[&list.jobs].as_array()?;
+    let undated = jobs.iter().filter(ours).filter(|job| created(job).is_none()).count();
+    let urls: Option<Vec<String>> = jobs.iter().filter(ours).map(url).collect();
+    Some(Candidates { urls: urls?, undated })
 }

@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::find_job::list;
+use super::find_job::read_list;
 use super::{Ask, Cx, Ready, Reply, State};
-use crate::exchange::{Exchange, KEEP_DOCUMENT};
 use crate::instant;
 use crate::transition::{EventKind, Wake};
 
@@ -28,8 +27,8 @@ impl LookBefore {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        match list(cx) {
-            Some(list) => Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT)),
+        match read_list(cx) {
+            Some(exchange) => Ask::Send(exchange),
             None => Ask::Become(Ready::now(cx)),
         }
     }

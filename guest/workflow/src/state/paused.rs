@@ -90,6 +90,9 @@ impl Paused {
             PauseReason::Credentials | PauseReason::AnswerNotUnderstood => vec![DecisionKind::Continue],
             PauseReason::NotOurJob => vec![DecisionKind::Adopt],
         };
+        if self.reason == PauseReason::Credentials && self.back.is_in_doubt() {
+            kinds.push(DecisionKind::Adopt);
+        }
         kinds.extend(match self.cancel {
             CanCancel::No => None,
             CanCancel::Yes => Some(DecisionKind::Cancel),

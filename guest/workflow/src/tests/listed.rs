@@ -64,7 +64,7 @@ fn found(jobs: &[Value]) -> Play {
 #[test]
 fn the_list_is_read_before_the_kick_off() {
     let mut play = Play::new(defined(listed()));
-    assert_eq!((&play.next, play.status().phase), (&Next::Step, Phase::Detecting));
+    assert_eq!((&play.next, play.status().phase), (&Next::Step, Phase::ReadyToSubmit));
     assert!(play.status().sentence.contains("before anything is submitted"));
     play.exchange(LIST, dated(START_MS, list(&[])));
     assert_eq!(play.last_header("accept"), Some("application/json"));
@@ -94,7 +94,7 @@ fn a_list_that_cannot_be_read_is_asked_for_three_times_and_then_done_without() {
         for asked in 1..3 {
             play.exchange(LIST, reply.clone());
             assert!(matches!(&play.next, Next::Wait(wake) if wake.reason == WakeReason::BackOff), "{asked}");
-            assert_eq!(play.status().phase, Phase::Detecting);
+            assert_eq!(play.status().phase, Phase::ReadyToSubmit);
         }
         play.exchange(LIST, reply);
         assert!(play.told(EventKind::RequestFailed).contains("list of jobs could not be read before the kick-off"));
@@ -175,7 +175,7 @@ fn the_one_job_that_is_listed_is_taken_but_not_for_certain() {
         assert!(play.told(EventKind::Accepted).ends_with("its status is at /fhir/jobs/7"), "{:?}", play.events);
         play.exchange("GET /jobs/7", running()).resolve(&Decision::Cancel);
         assert_eq!(play.status().phase, Phase::Running, "perhaps somebody else started it");
-        assert!(play.told(EventKind::Cancel).contains("force it"), "{:?}", play.events);
+        assert!(play.told(EventKind::CancelNeedsForce).contains("force it"), "{:?}", play.events);
         play.resolve(&Decision::ForceCancel);
         play.exchange("GET /jobs/7", running()).exchange("DELETE /jobs/7", empty(202));
         play.exchange("GET /jobs/7", empty(404));
@@ -201,9 +201,9 @@ fn older_jobs_and_those_of_other_sources_are_not_ours() {
 }
 
 #[test]
-fn a_job_that_does_not_say_how_old_it_is_can_be_ours() {
+fn a_job_that_does_not_say_how_old_it_is_is_asked_about() {
     let unknown = json!({ "name": "/fhir/jobs/8", "source": SOURCE });
-    assert_eq!(found(std::slice::from_ref(&unknown)).status().job_url, Some(format!("{BASE}/jobs/8")));
+    found(std::slice::from_ref(&unknown)).paused(PauseReason::SubmitUnknown);
     found(&[unknown, job("/fhir/jobs/7", 10)]).paused(PauseReason::SubmitUnknown);
 }
 
@@ -292,7 +292,11 @@ fn credentials_for_the_list_are_waited_for() {
         play.exchange(LIST, empty(status));
         let pause = play.paused(PauseReason::Credentials);
         assert!(pause.message.contains("list of jobs"), "{}", pause.message);
-        assert_eq!(pause.decisions, [DecisionKind::Continue, DecisionKind::GiveUp], "there is no job to cancel");
+        assert_eq!(
+            pause.decisions,
+            [DecisionKind::Continue, DecisionKind::Adopt, DecisionKind::GiveUp],
+            "there is no job to cancel"
+        );
         play.now_ms += MINUTE_MS;
         play.resolve(&Decision::Continue).exchange(LIST, list(&[job("/fhir/jobs/7", 1)]));
         assert_eq!(play.status().phase, Phase::Running);

@@ -190,7 +190,11 @@ fn the_job_of_the_same_bytes_is_cancelled_only_by_force() {
     let mut play = accepted_twice();
     let waiting = play.next.clone();
     play.resolve(&Decision::Cancel);
-    assert!(play.told(EventKind::Cancel).contains("somebody else may have started this job"), "{:?}", play.events);
+    assert!(
+        play.told(EventKind::CancelNeedsForce).contains("somebody else may have started this job"),
+        "{:?}",
+        play.events
+    );
     assert_eq!((play.status().phase, &play.next), (Phase::Running, &waiting));
     play.resolve(&Decision::ForceCancel);
     assert_eq!(play.status().phase, Phase::Cancelling);

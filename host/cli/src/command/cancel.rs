@@ -33,16 +33,32 @@ pub async fn ask(cx: &Context, job: &str, decision: &Decision, access: &Access) 
     let mut watch = WhileCancelling { screen, setup: setup.clone(), job: id, stop: stop.clone(), said: None };
     let next = run.resolve(decision, &mut watch).await?;
     let tried = matches!(next, Next::Done(_)) || is_cancelling(&setup, id).await;
-    let end = if tried { run.drive(&stop, &mut watch).await? } else { End::Detached };
+    if !tried {
+        cx.talk.finish();
+        return Err(not_tried(cx, id, watch.said));
+    }
+    let end = run.drive(&stop, &mut watch).await?;
     cx.talk.finish();
     match end {
         End::Done(report) => Ok(render::report::View::load(cx, setup.journal.as_ref(), id, *report)?.show(cx.json)),
         End::Paused(pause) => Ok(paused(cx, id, &pause)),
         End::Detached | End::InputChanged(_) => {
-            let said = watch.said.unwrap_or_else(|| "not cancelled".to_owned());
-            Err(Failure::new(Outcome::Unsupported, said).next(cx.command("wait", id)))
+            let said = watch.said.map_or_else(|| "not cancelled".to_owned(), |said| said.text);
+            Err(Failure::new(Outcome::StillRunning, said).next(cx.command("wait", id)))
         }
     }
+}
+
+/// Nothing was sent: force is wanted, or the server offers no way.
+fn not_tried(cx: &Context, id: ImportId, said: Option<Event>) -> Failure {
+    let Some(said) = said else {
+        return Failure::new(Outcome::Unsupported, "not cancelled").next(cx.command("wait", id));
+    };
+    if said.kind == "cancel-needs-force" {
+        let next = cx.line(&format!("cancel {} --force", id.short()));
+        return Failure::new(Outcome::StillRunning, said.text).next(next);
+    }
+    Failure::new(Outcome::Unsupported, said.text).next(cx.command("wait", id))
 }
 
 async fn is_cancelling(setup: &Setup, job: ImportId) -> bool {
@@ -55,13 +71,13 @@ struct WhileCancelling {
     setup: Setup,
     job: ImportId,
     stop: Stop,
-    said: Option<String>,
+    said: Option<Event>,
 }
 
 impl Watch for WhileCancelling {
     fn happened(&mut self, event: &Event) {
-        if event.kind == "cancel" {
-            self.said = Some(event.text.clone());
+        if event.kind.starts_with("cancel") {
+            self.said = Some(event.clone());
         }
         self.screen.happened(event);
     }

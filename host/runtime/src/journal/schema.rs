@@ -112,7 +112,10 @@ pub(super) fn settle(connection: &Connection) -> rusqlite::Result<()> {
     if frames <= 0 {
         return Ok(());
     }
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy != 0 {
+        return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None));
+    }
     connection.pragma_update(None, "user_version", FORMAT)
 }
 

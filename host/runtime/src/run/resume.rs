@@ -8,7 +8,7 @@ use super::notes::{FileNote, HostNotes, ServeNote};
 use super::session::{Run, Setup};
 use super::{Access, RunError, Server};
 use crate::clock::not_before;
-use crate::contract::Status;
+use crate::contract::{Phase, Status};
 use crate::drive::ChangedInput;
 use crate::files::{Change, FilesError, OpenInput};
 use crate::importer::Importer;
@@ -56,7 +56,7 @@ pub async fn resume_with(
         journal.append_host(&lease, &notes.encode()).map_err(RunError::Journal)?;
     }
     let reopened = match files {
-        Files::Serve if needs_files(&status) => reopen(&notes, last_was_sent(&status) || import.intent.is_some())?,
+        Files::Serve if needs_files(&status) => reopen(&notes, last_was_sent(&status))?,
         Files::Serve | Files::Leave => Reopened::default(),
     };
     let inputs = reopened.served.iter().map(|file| Arc::clone(&file.input)).collect();
@@ -80,9 +80,10 @@ pub(super) fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Acces
     (notes, access)
 }
 
-/// Whether nothing remains to be submitted: the last job is in flight.
+/// Whether nothing remains to be submitted: the last job is in flight, or may be.
 fn last_was_sent(status: &Status) -> bool {
-    status.job_url.is_some() && status.jobs_done + 1 >= status.jobs
+    let in_flight = status.job_url.is_some() || status.phase == Phase::Submitting;
+    in_flight && status.jobs_done + 1 >= status.jobs
 }
 
 /// Files that are what was checked, and those that are not.
