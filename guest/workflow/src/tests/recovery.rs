@@ -302,6 +302,7 @@ fn a_busy_server_does_not_forget_that_an_answer_was_lost() {
     play.exchange(KICK_OFF, empty(401));
     play.paused(PauseReason::Credentials);
     play.resolve(&Decision::Continue);
+    assert_eq!(play.next, Next::Submit, "the wait before is over");
     play.now_ms += FLOOR_MS;
     play.exchange(KICK_OFF, outcome(400, "no"));
     play.paused(PauseReason::SubmitUnknown);
