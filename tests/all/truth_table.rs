@@ -248,7 +248,8 @@ async fn a_job_that_somebody_else_may_have_started_is_cancelled_by_force_only() 
             rig.resolve(&id, &Decision::Adopt(rig.job_url())).await.unwrap();
         }
         let seen = rig.resolve(&id, &Decision::Cancel).await.unwrap();
-        let said = seen.events.iter().any(|event| event.kind == "cancel" && event.text.contains("not cancelled"));
+        let said =
+            seen.events.iter().any(|event| event.kind == "cancel-needs-force" && event.text.contains("not cancelled"));
         assert!(said, "{personality}: {:?}", seen.events);
         assert_eq!(rig.sandbox.deletes(), 0, "{personality}");
         rig.resolve(&id, &Decision::ForceCancel).await.unwrap();

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use fhir_import::contract::{Next, Outcome, Verdict};
 use fhir_import_sandbox::{Fate, JobRecord};
-use fhir_import_workflow::Session;
-use fhir_import_workflow::checkpoint::MAX_BYTES;
+use fhir_import_workflow::checkpoint::{Checkpoint, MAX_BYTES};
 use fhir_import_workflow::pace::FLOOR_MS;
+use fhir_import_workflow::plan::Plan;
 
 use crate::answer;
 use crate::wire::Sent;
@@ -209,9 +209,10 @@ fn counts_are_the_servers(ended: &Ended) -> Result<(), String> {
 }
 
 fn stored_is_replayed(ended: &Ended) -> Result<(), String> {
+    let plan = Plan::decode(&ended.plan).map_err(|error| format!("the plan: {error:?}"))?;
     for (generation, stored) in ended.history.iter().enumerate() {
-        let session = Session::open(&ended.plan, &stored.checkpoint).map_err(|e| format!("{generation}: {e:?}"))?;
-        let next: Next = answer::next(session.next());
+        let read = Checkpoint::decode(&stored.checkpoint, &plan).map_err(|e| format!("{generation}: {e:?}"))?;
+        let next: Next = answer::next(read.state.next(&plan, &read.progress));
         let text = serde_json::to_string(&next).map_err(|e| e.to_string())?;
         if text != stored.next {
             return Err(format!("generation {generation} is followed by {text}, and was by {}", stored.next));
