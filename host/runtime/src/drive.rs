@@ -167,8 +167,8 @@ pub async fn drive<D: Decisions>(
     watch: &mut dyn Watch,
 ) -> Result<End, DriveError> {
     let mut drive = Drive::open(decisions, journal, lease)?;
+    let mut next = drive.next()?;
     loop {
-        let next = drive.next()?;
         watch.next(&next);
         let call = match next {
             Next::Done(report) => return Ok(End::Done(Box::new(report))),
@@ -197,7 +197,8 @@ pub async fn drive<D: Decisions>(
         if let Called::Left = drive.call(call, stop, watch).await? {
             return Ok(End::Detached);
         }
-        budget.note(&drive.next()?);
+        next = drive.next()?;
+        budget.note(&next);
     }
 }
 

@@ -38,12 +38,12 @@ impl Network {
         let origin = Origin::of(&url)?;
         let permission = self.allow.check(&url)?;
         let (mut parts, body) = request.into_parts();
-        let mut body = body.to_vec();
+        let mut body = Vec::from(body);
         self.secrets
             .outgoing(&mut parts, Some(&mut body), &origin)
             .map_err(|missing| NetError::new(Phase::Policy, NetErrorKind::RequestBody, &url, missing.to_string()))?;
         let carried = self.wire.carry(Request::from_parts(parts, body.into()), permission).await?;
-        let (mut head, mut body) = (carried.head, carried.body.to_vec());
+        let (mut head, mut body) = (carried.head, Vec::from(carried.body));
         self.secrets.hide_headers(&mut head.headers);
         self.secrets.hide(&mut body);
         Ok(Carried { head, body: body.into(), ..carried })

@@ -151,9 +151,10 @@ impl Stage {
     }
 
     async fn live(&self, journal: &dyn Journal, point: Option<Point>, dies: &Dies) -> Result<End, DriveError> {
-        let latest_ms = journal.load(&id()).map_or(0, |import| import.latest.at_ms);
+        let stored = journal.load(&id()).ok();
+        let latest_ms = stored.as_ref().map_or(0, |import| import.latest.at_ms);
         let importer = self.importer(point, dies, latest_ms);
-        if journal.load(&id()).is_err() {
+        if stored.is_none() {
             begin(&importer, journal, self.begin(&self.request())).await?;
         }
         let lease = journal.lease(&id(), &Holder::this_process(self.clock.now_ms())).map_err(DriveError::Journal)?;

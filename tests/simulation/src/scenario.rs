@@ -1,5 +1,8 @@
 //! What a seed stands for: a server, data, and what goes wrong.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use fhir_import::contract::DialectChoice;
 use fhir_import_sandbox::{Action, Canned, Endpoint, Fault, Personality, Script};
 
@@ -56,13 +59,23 @@ impl Kind {
     /// When a dialect file of the tests is wrong.
     #[must_use]
     pub fn dialect(&self) -> DialectChoice {
-        let Some(text) = self.dialect_file else {
-            return DialectChoice::Named(self.personality.name().to_owned());
-        };
+        match self.dialect_file {
+            Some(text) => DialectChoice::Defined(definition(text)),
+            None => DialectChoice::Named(self.personality.name().to_owned()),
+        }
+    }
+}
+
+/// A dialect file in full; each is read once for all simulations.
+fn definition(text: &'static str) -> String {
+    static READ: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
+    let read = || {
         let builtin: Vec<_> = fhir_import_dialects::all().into_iter().map(answer::dialect).collect();
         let file = fhir_import::read_dialect(text, &builtin).expect("the dialect files of the tests are right");
-        DialectChoice::Defined(file.definition)
-    }
+        file.definition
+    };
+    let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    all.entry(text).or_insert_with(read).clone()
 }
 
 /// What goes wrong, of 10,000 times.

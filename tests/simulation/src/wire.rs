@@ -67,6 +67,7 @@ enum Fate {
     Forgets,
 }
 
+/// The rarer ones stand once, the others twice.
 const FATES: [Fate; 18] = [
     Fate::Refused,
     Fate::LostBefore,
@@ -187,7 +188,6 @@ impl SimulatedWire {
             retry_after: Vec::new(),
             life: self.life.load(Ordering::Relaxed),
         };
-
         let mut state = self.lock();
         state.sent.push(sent);
         state.sent.len() - 1

@@ -155,10 +155,11 @@ impl Stage {
     /// One life of the process. Says whether the import is over.
     async fn live(&self, scenario: &Scenario, make: &impl Make, acts: &mut Acts) -> Result<bool, DriveError> {
         let clock: SharedClock = self.clock.clone();
-        let latest_ms = self.disk.load(&self.id).map_or(0, |import| import.latest.at_ms);
+        let stored = self.disk.load(&self.id).ok();
+        let latest_ms = stored.as_ref().map_or(0, |import| import.latest.at_ms);
         let decisions = &make.make(self.network(), not_before(&clock, latest_ms));
         let budget = Budgets::new(clock).of(&self.sandbox.base_url().parse().expect("a base URL is a URL"));
-        if self.disk.load(&self.id).is_err() {
+        if stored.is_none() {
             begin(decisions, &self.disk, self.begin(&self.request(scenario))).await?;
         }
         let holder = Holder { pid: 1, host: "simulated".to_owned(), since_ms: self.clock_ms() };

@@ -231,8 +231,13 @@ impl AwaitStatus {
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
         cx.tell(EventKind::RequestFailed, text);
         let failures = self.failures.saturating_add(1);
-        let due = pace::no_sooner(cx.back_off(answer, failures), cx.now_ms.saturating_add(self.healthy_ms));
+        let due = self.back_off(cx, answer, failures);
         Self { due, failures, ..self }.unless_late(cx)
+    }
+
+    /// The wait before it is asked again: never shorter than that of a job that runs.
+    fn back_off(&self, cx: &Cx<'_>, answer: Option<&Answer>, times: u32) -> Wake {
+        pace::no_sooner(cx.back_off(answer, times), cx.now_ms.saturating_add(self.healthy_ms))
     }
 
     fn senseless(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
@@ -274,8 +279,7 @@ impl AwaitStatus {
         let before = same.map_or_else(|| self.doubt.as_ref().map(|d| d.means), |d| d.before);
         if seen <= confirm {
             cx.tell(EventKind::RequestFailed, format!("status {}: asked again to be sure", answer.status));
-            let due = pace::no_sooner(cx.back_off(None, seen), cx.now_ms.saturating_add(self.healthy_ms));
-            let due = Wake { reason: WakeReason::Poll, ..due };
+            let due = Wake { reason: WakeReason::Poll, ..self.back_off(cx, None, seen) };
             let doubt = Some(Doubt { means, seen, before });
             let asked_again = Self { due, doubt, failures: 0, senseless: 0, ..self };
             // A server that says now this and now that is not waited for beyond the deadline.
@@ -286,7 +290,7 @@ impl AwaitStatus {
             JobState::Running => State::AwaitStatus(self),
             JobState::Ended => self.ended(cx, answer),
             JobState::Failed => failed(cx, answer),
-            JobState::Cancelled => cancelled(cx),
+            JobState::Cancelled => Finished::cancelled(cx, "The server says that the job was cancelled."),
             JobState::Unknown => {
                 let text = match before {
                     Some(JobState::Ended | JobState::Failed) => {
@@ -408,9 +412,4 @@ fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
     let advice = "See below what was read back and why resources were rejected; mend the files, then run again: \
                   resources with an id are replaced, not doubled.";
     ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
-}
-
-fn cancelled(cx: &mut Cx<'_>) -> State {
-    let advice = "What was stored before is not taken back by most servers.";
-    Finished::end(cx, Ending::new(Outcome::Cancelled, "The server says that the job was cancelled.", advice))
 }

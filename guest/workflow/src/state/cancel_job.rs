@@ -5,11 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State};
 use crate::dialect::JobState;
-use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
-use crate::outcome::Outcome;
+use crate::exchange::{Answer, Exchange};
 use crate::pace;
 use crate::poll::{Meaning, classify};
-use crate::report::Ending;
 use crate::transition::{EventKind, PauseReason, Wake};
 
 /// How often the DELETE is sent when it is not answered; it may be repeated.
@@ -58,16 +56,12 @@ impl CancelJob {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        let url = self.job.url().to_owned();
         match self.stage {
             Stage::Delete(looked_ms) if cx.now_ms > looked_ms.saturating_add(LOOK_MS) => {
                 Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
             }
-            Stage::Delete(_) => Ask::Send(Exchange::delete(url)),
-            Stage::Look | Stage::Confirm => {
-                let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
-                Ask::Send(Exchange::get(url, accept, KEEP_DOCUMENT))
-            }
+            Stage::Delete(_) => Ask::Send(Exchange::delete(self.job.url().to_owned())),
+            Stage::Look | Stage::Confirm => self.job.ask(cx),
         }
     }
 
@@ -90,7 +84,9 @@ impl CancelJob {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
             Meaning::Job(JobState::Ended | JobState::Failed, _) => self.too_late(cx, "the job is over"),
-            Meaning::Job(JobState::Cancelled, _) => over(cx, "The server says that the job was cancelled already."),
+            Meaning::Job(JobState::Cancelled, _) => {
+                Finished::cancelled(cx, "The server says that the job was cancelled already.")
+            }
             Meaning::Busy | Meaning::Broken | Meaning::Senseless => {
                 self.again(cx, ATTEMPTS, Some(answer), &format!("the status request was answered {}", answer.status))
             }
@@ -131,10 +127,10 @@ impl CancelJob {
     fn confirmed(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
-            Meaning::Job(JobState::Cancelled, _) => over(cx, "Cancelled, as asked; the server says so."),
+            Meaning::Job(JobState::Cancelled, _) => Finished::cancelled(cx, "Cancelled, as asked; the server says so."),
             // "404 Not Found", says FHIR Bulk Data Access of a job that was deleted; 410 is as good.
             _ if matches!(answer.status, 404 | 410) => {
-                over(cx, "Cancelled, as asked; the server does not know the job any more.")
+                Finished::cancelled(cx, "Cancelled, as asked; the server does not know the job any more.")
             }
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
                 self.too_late(cx, "the job ended before it was cancelled")
@@ -165,9 +161,4 @@ impl CancelJob {
         cx.tell(EventKind::Cancel, format!("not cancelled: {why}"));
         State::AwaitStatus(self.job.soon(cx.now_ms))
     }
-}
-
-fn over(cx: &mut Cx<'_>, sentence: &str) -> State {
-    let advice = "What was stored before is not taken back by most servers.";
-    Finished::end(cx, Ending::new(Outcome::Cancelled, sentence, advice))
 }

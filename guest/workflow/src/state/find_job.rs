@@ -123,8 +123,8 @@ pub(super) fn read_list(cx: &Cx<'_>) -> Option<Exchange> {
     list(cx).map(|list| Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT))
 }
 
-fn list(cx: &Cx<'_>) -> Option<JobList> {
-    cx.dialect()?.recovery.list.clone()
+fn list<'a>(cx: &'a Cx<'_>) -> Option<&'a JobList> {
+    cx.dialect()?.recovery.list.as_ref()
 }
 
 fn settled(cx: &Cx<'_>, wait_ms: u64) -> Wake {
@@ -151,8 +151,7 @@ fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Candidates> {
             && source.as_ref().is_none_or(|(member, source)| job[member.as_str()] == source.as_str())
     };
     let url = |job: &Value| job[&list.status_url].as_str().filter(|url| url.len() <= MAX_URL).map(str::to_owned);
-    let jobs = body[&list.jobs].as_array()?;
-    let undated = jobs.iter().filter(ours).filter(|job| created(job).is_none()).count();
-    let urls: Option<Vec<String>> = jobs.iter().filter(ours).map(url).collect();
-    Some(Candidates { urls: urls?, undated })
+    let jobs: Vec<&Value> = body[&list.jobs].as_array()?.iter().filter(ours).collect();
+    let undated = jobs.iter().filter(|job| created(job).is_none()).count();
+    Some(Candidates { urls: jobs.into_iter().map(url).collect::<Option<_>>()?, undated })
 }

@@ -24,6 +24,12 @@ impl Finished {
         State::Finished(Self { ending })
     }
 
+    /// Ends an import whose job was cancelled.
+    pub fn cancelled(cx: &mut Cx<'_>, sentence: &str) -> State {
+        let advice = "What was stored before is not taken back by most servers.";
+        Self::end(cx, Ending::new(Outcome::Cancelled, sentence, advice))
+    }
+
     /// The ending of an import that never reached the server.
     #[must_use]
     pub fn unreachable(failure: &Failure) -> Ending {

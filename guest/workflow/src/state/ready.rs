@@ -48,10 +48,10 @@ impl Ready {
     /// To be sent for the first time; where the server lists its jobs, it is asked for its time first.
     #[must_use]
     pub fn fresh(cx: &mut Cx<'_>) -> State {
-        match cx.dialect().is_some_and(|d| d.recovery.class == RecoveryClass::List) {
-            true => State::LookBefore(LookBefore::default()),
-            false => Self::now(cx),
+        if cx.dialect().is_some_and(|d| d.recovery.class == RecoveryClass::List) {
+            return State::LookBefore(LookBefore::default());
         }
+        Self::now(cx)
     }
 
     /// To be sent for the first time: no job that is older than now is ours.
