@@ -89,7 +89,7 @@ fn die_and_recover(cell: Cell) {
     let ca = person.desk.write("ca.pem", &key.cert.pem());
     let words = person.run_words(&door.base_url(), &["--ca", ca.to_str().unwrap(), "Patient.ndjson"]);
     let mut run = Running::start(person.desk.command(words));
-    let before = let_the_list_through(&person, &cell, &door);
+    let before = let_the_first_through(&person, &cell, &door);
     let shown = die_at(cell.point, &person, &door, before, &mut run);
     door.put_behind(Behind::Server(person.port()));
 
@@ -105,22 +105,34 @@ fn die_and_recover(cell: Cell) {
     assert_eq!(person.server.kick_offs(), cell.kick_offs, "{what}");
 }
 
-/// Where jobs are listed, the list is read before the kick-off, through the same door. So the list is late, which gives
-/// time to change what stands behind the door, or the server itself holds the answer to the kick-off back.
+/// What is asked before the kick-off, for the server's time, and how a fault names it.
+fn asked_before(personality: Personality) -> Option<(Endpoint, &'static str)> {
+    match personality {
+        Personality::Listed => Some((Endpoint::List, "list")),
+        Personality::SameBytes => Some((Endpoint::Metadata, "metadata")),
+        _ => None,
+    }
+}
+
+/// Where something is asked before the kick-off, it goes through the same door. So its answer is late, which gives time
+/// to change what stands behind the door, or the server itself holds the answer to the kick-off back.
 fn script(cell: &Cell) -> Value {
+    let before = asked_before(cell.personality);
     let fault = match cell.point {
-        Point::K3 | Point::K4 => json!({ "on": "list", "nth": 1, "action": { "delay-ms": 2000 } }),
+        Point::K3 | Point::K4 => {
+            json!({ "on": before.map(|(_, name)| name), "nth": 1, "action": { "delay-ms": 2000 } })
+        }
         Point::K5 => json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": 60_000 } }),
         Point::K6 => json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": 5_000 } }),
     };
-    let faults = if cell.personality == Personality::Listed { json!([fault]) } else { json!([]) };
+    let faults = if before.is_some() { json!([fault]) } else { json!([]) };
     json!({ "retry_after": "1", "polls_until_done": 1, "faults": faults })
 }
 
 async fn door(person: &Person, cell: &Cell, key: &CertifiedKey<KeyPair>) -> Door {
-    let behind = match cell.personality {
-        Personality::Listed => Behind::Server(person.port()),
-        _ => behind(person, cell.point),
+    let behind = match asked_before(cell.personality) {
+        Some(_) => Behind::Server(person.port()),
+        None => behind(person, cell.point),
     };
     if cell.point == Point::K3 { Door::open_tls(key, behind).await } else { Door::open(behind).await }
 }
@@ -134,13 +146,12 @@ fn behind(person: &Person, point: Point) -> Behind {
     }
 }
 
-/// Where jobs are listed, the list is read first. Answers how many connections that took.
-fn let_the_list_through(person: &Person, cell: &Cell, door: &Door) -> usize {
-    if cell.personality != Personality::Listed || matches!(cell.point, Point::K5 | Point::K6) {
-        return 0;
-    }
-    let listed = || person.server.log().iter().any(|seen| seen.endpoint == Some(Endpoint::List));
-    until("the list is asked for", listed);
+/// What is asked before the kick-off reaches the server. Answers how many connections that took.
+fn let_the_first_through(person: &Person, cell: &Cell, door: &Door) -> usize {
+    let before = asked_before(cell.personality).filter(|_| matches!(cell.point, Point::K3 | Point::K4));
+    let Some((endpoint, _)) = before else { return 0 };
+    let asked = || person.server.log().iter().any(|seen| seen.endpoint == Some(endpoint));
+    until("the server is asked before the kick-off", asked);
     door.put_behind(behind(person, cell.point));
     door.connections()
 }

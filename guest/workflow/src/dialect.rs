@@ -34,6 +34,14 @@ pub struct Dialect {
     pub verify: Verify,
 }
 
+impl Dialect {
+    /// Whether a job that the server names can be one of before, which only its age tells.
+    #[must_use]
+    pub fn tells_jobs_by_age(&self) -> bool {
+        self.recovery.class == RecoveryClass::List || self.result.created.is_some()
+    }
+}
+
 /// How a dialect is recognised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -30,6 +30,8 @@ pub struct Exchange {
     pub keep: usize,
 }
 
+/// Kept where status and headers say all.
+pub const KEEP_NOTHING: usize = 0;
 /// Kept of a status or an OperationOutcome.
 pub const KEEP_STATUS: usize = 1 << 20;
 /// Kept of a CapabilityStatement, a manifest or a resource.
@@ -46,7 +48,7 @@ impl Exchange {
     /// was to be read from it.
     #[must_use]
     pub fn head_is_enough(&self, status: u16) -> bool {
-        self.method == Method::Post || !matches!(status, 200 | 206)
+        self.method == Method::Post || self.keep == KEEP_NOTHING || !matches!(status, 200 | 206)
     }
 
     /// A DELETE.

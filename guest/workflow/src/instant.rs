@@ -1,4 +1,4 @@
-//! Points in time as servers write them, and how far a server's clock is from ours.
+//! Points in time as servers write them, and when an answer was made by the server's own clock.
 
 use crate::exchange::Answer;
 
@@ -54,17 +54,6 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// A time of ours on the server's clock, as its answer shows it (`Date`, RFC 9110 §6.6.1); without one, unchanged.
-///
-/// The answer took its time, so what is returned is rather too early than too late.
-#[must_use]
-pub fn on_server_clock(ours_ms: u64, answer: &Answer, now_ms: u64) -> u64 {
-    match of_answer(answer) {
-        Some(theirs_ms) => ours_ms.saturating_add(theirs_ms).saturating_sub(now_ms),
-        None => ours_ms,
-    }
-}
-
 /// When an answer was made, on the server's clock (`Date`), in Unix milliseconds.
 #[must_use]
 pub fn of_answer(answer: &Answer) -> Option<u64> {
@@ -117,20 +106,5 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_time_of_ours_is_moved_by_how_far_the_server_is() {
-        let answer = |date: Option<&str>| Answer {
-            status: 200,
-            headers: date.map(|d| ("Date".to_owned(), d.to_owned())).into_iter().collect(),
-            body: Vec::new(),
-            cut: false,
-        };
-        let now = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
-        assert_eq!(on_server_clock(now - 5_000, &answer(None), now), now - 5_000);
-        assert_eq!(on_server_clock(now - 5_000, &answer(Some("Sun, 06 Nov 1994 09:49:37 GMT")), now), now + 3_595_000);
-        assert_eq!(on_server_clock(now - 5_000, &answer(Some("Sun, 06 Nov 1994 07:49:37 GMT")), now), now - 3_605_000);
-        assert_eq!(on_server_clock(now - 5_000, &answer(Some("yesterday")), now), now - 5_000);
     }
 }

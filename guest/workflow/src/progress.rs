@@ -19,9 +19,8 @@ pub struct Progress {
     pub detection: Detection,
     /// Jobs that ended.
     pub jobs_done: u32,
-    /// When the kick-off of the job in flight could first have been sent, in Unix milliseconds: no older job is ours.
-    pub intent_ms: u64,
-    /// The server's own time before that, where it lists its jobs.
+    /// The server's own time before the first kick-off of the job in flight, in Unix milliseconds, where jobs are told
+    /// by their age: no older one is ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_ms: Option<u64>,
     /// How often a person had the job in flight started anew, knowing that there was one.
@@ -51,7 +50,6 @@ impl Progress {
             chosen: None,
             detection: Detection::default(),
             jobs_done: 0,
-            intent_ms: plan.time_ms,
             server_ms: None,
             anew: 0,
             accepted_ms: None,

@@ -124,9 +124,6 @@ impl Session {
 
     fn submit(mut self, now_ms: u64) -> Result<Turn, Error> {
         let ready = matches!(&self.state, State::Ready(ready) if ready.due().is_none());
-        if matches!(&self.state, State::Ready(ready) if ready.is_clean()) {
-            self.progress.intent_ms = now_ms;
-        }
         let mut events = Vec::new();
         let cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
         let exchange = Ready::kick_off(&cx).filter(|_| ready);

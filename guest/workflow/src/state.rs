@@ -146,7 +146,7 @@ impl State {
         match self {
             Self::ReadCapabilities(state) => state.ask(cx),
             Self::ReadDefinition(state) => state.ask(cx),
-            Self::LookBefore(state) => state.ask(cx),
+            Self::LookBefore(_) => LookBefore::ask(cx),
             Self::FindJob(state) => state.ask(cx),
             Self::AwaitStatus(state) => state.ask(cx),
             Self::ReadErrors(state) => state.ask(cx),

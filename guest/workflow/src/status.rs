@@ -100,7 +100,7 @@ fn sentence(session: &Session) -> String {
         (State::Finished(finished), _) => finished.sentence().to_owned(),
         (_, Next::Paused(pause)) => pause.message,
         (State::ReadCapabilities(_) | State::ReadDefinition(_), _) => "Finding out what the server is.".to_owned(),
-        (State::LookBefore(_), _) => "Reading the server's list of jobs before anything is submitted.".to_owned(),
+        (State::LookBefore(_), _) => "Asking the server for its time before anything is submitted.".to_owned(),
         (State::Ready(ready), _) if ready.is_clean() && session.progress().jobs_done == 0 => {
             "Ready to submit; nothing is sent yet.".to_owned()
         }

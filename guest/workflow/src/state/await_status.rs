@@ -312,12 +312,12 @@ impl AwaitStatus {
             return false;
         }
         let created = answer.json().and_then(|body| instant::parse(body[member.as_str()].as_str()?));
-        created.is_none_or(|at| at < instant::on_server_clock(cx.progress.intent_ms, answer, cx.now_ms))
+        created.zip(cx.progress.server_ms).is_none_or(|(at, since)| at < since)
     }
 
     fn not_ours(self, cx: &mut Cx<'_>) -> State {
         let text = format!(
-            "The server answered the kick-off with a job that is older than this import, or does not say how old it is \
+            "The server answered the kick-off with a job that is older than this import, or of which nobody can tell how old it is \
              ({}): nothing was imported for this one. If that job is as good, adopt it; to have the files imported once \
              more, give up and change what is sent, for example with --set input-source=TEXT.",
             redact(&self.url)

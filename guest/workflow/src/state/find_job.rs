@@ -50,10 +50,8 @@ impl FindJob {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        match read_list(cx) {
-            Some(exchange) => Ask::Send(exchange),
-            None => Ask::Become(SubmitLost::ask_a_person(cx, NO_LIST)),
-        }
+        let Some(list) = list(cx) else { return Ask::Become(SubmitLost::ask_a_person(cx, NO_LIST)) };
+        Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT))
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -118,12 +116,8 @@ impl FindJob {
     }
 }
 
-/// The request for the server's list of jobs.
-pub(super) fn read_list(cx: &Cx<'_>) -> Option<Exchange> {
-    list(cx).map(|list| Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT))
-}
-
-fn list<'a>(cx: &'a Cx<'_>) -> Option<&'a JobList> {
+/// Where the server lists its jobs.
+pub(super) fn list<'a>(cx: &'a Cx<'_>) -> Option<&'a JobList> {
     cx.dialect()?.recovery.list.as_ref()
 }
 

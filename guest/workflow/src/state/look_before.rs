@@ -1,17 +1,18 @@
-//! The server's list of jobs is read before the first kick-off of a job: for the server's own time, by which a job of
-//! this kick-off can later be told from older ones, whatever happens to our clock meanwhile.
+//! The server is asked for its own time before the first kick-off of a job: by it, a job of this kick-off can later be
+//! told from older ones, whatever happens to our clock meanwhile.
 
 use serde::{Deserialize, Serialize};
 
-use super::find_job::read_list;
+use super::find_job;
 use super::{Ask, Cx, Ready, Reply, State};
+use crate::exchange::{Exchange, KEEP_NOTHING};
 use crate::instant;
 use crate::transition::{EventKind, Wake};
 
-/// How often the list is asked for; without it, a lost answer to the kick-off is a person's to look after.
+/// How often it is asked; without its time, whose job it is that a lost kick-off left is a person's to say.
 const ATTEMPTS: u32 = 3;
 
-/// The server's list of jobs is read before the first kick-off.
+/// The server is asked for its time before the first kick-off.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LookBefore {
@@ -26,11 +27,11 @@ impl LookBefore {
         self.due.as_ref()
     }
 
-    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        match read_list(cx) {
-            Some(exchange) => Ask::Send(exchange),
-            None => Ask::Become(Ready::now(cx)),
-        }
+    /// Of the list that may be searched later, it is worth knowing that it can be read.
+    pub(super) fn ask(cx: &Cx<'_>) -> Ask {
+        let (path, accept) =
+            find_job::list(cx).map_or(("metadata", "application/fhir+json"), |list| (&list.path, &list.accept));
+        Ask::Send(Exchange::get(cx.plan.base().join(path), accept, KEEP_NOTHING))
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -42,10 +43,9 @@ impl LookBefore {
         }
         cx.progress.server_ms = good.and_then(instant::of_answer);
         if cx.progress.server_ms.is_none() {
-            let text =
-                "the server's list of jobs could not be read before the kick-off, or does not say when it was made";
+            let text = "the server could not be asked for its time before the kick-off, or does not tell it";
             cx.tell(EventKind::RequestFailed, text);
         }
-        Ready::now(cx)
+        State::Ready(Ready::default())
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ask, AwaitStatus, Cx, Finished, LookBefore, Paused, Reply, State, SubmitLost};
 use crate::body::{self, BodyError};
-use crate::dialect::{Dialect, RecoveryClass};
+use crate::dialect::Dialect;
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_STATUS, Method};
 use crate::outcome::Outcome;
 use crate::progress::CLASSES;
@@ -45,19 +45,12 @@ impl Ready {
         Self { failures: lost, due: (lost > 0).then(|| cx.back_off(None, lost)), earlier: Earlier::Unknown }
     }
 
-    /// To be sent for the first time; where the server lists its jobs, it is asked for its time first.
+    /// To be sent for the first time; where jobs are told apart by their age, the server is asked for its time first.
     #[must_use]
-    pub fn fresh(cx: &mut Cx<'_>) -> State {
-        if cx.dialect().is_some_and(|d| d.recovery.class == RecoveryClass::List) {
+    pub fn fresh(cx: &Cx<'_>) -> State {
+        if cx.dialect().is_some_and(Dialect::tells_jobs_by_age) {
             return State::LookBefore(LookBefore::default());
         }
-        Self::now(cx)
-    }
-
-    /// To be sent for the first time: no job that is older than now is ours.
-    #[must_use]
-    pub fn now(cx: &mut Cx<'_>) -> State {
-        cx.progress.intent_ms = cx.now_ms;
         State::Ready(Self::default())
     }
 

@@ -83,6 +83,7 @@ fn only_a_server_that_lists_its_jobs_is_asked_for_a_list() {
     let mut dialect = listed();
     dialect.recovery.list = None;
     let mut play = Play::new(defined(dialect));
+    play.exchange("GET /metadata", dated(START_MS, empty(200)));
     play.exchange(KICK_OFF, broken()).recover();
     play.paused(PauseReason::SubmitUnknown);
 }
@@ -97,7 +98,7 @@ fn a_list_that_cannot_be_read_is_asked_for_three_times_and_then_done_without() {
             assert_eq!(play.status().phase, Phase::ReadyToSubmit);
         }
         play.exchange(LIST, reply);
-        assert!(play.told(EventKind::RequestFailed).contains("list of jobs could not be read before the kick-off"));
+        assert!(play.told(EventKind::RequestFailed).contains("could not be asked for its time before the kick-off"));
         play.exchange(KICK_OFF, broken()).recover();
         let pause = play.paused(PauseReason::SubmitUnknown);
         assert!(pause.message.contains("to tell new jobs from old ones"), "{}", pause.message);
@@ -121,7 +122,7 @@ fn each_failed_look_waits_longer_than_the_one_before() {
 fn a_list_that_does_not_say_when_it_was_made_helps_nobody() {
     let mut play = Play::new(defined(listed()));
     play.exchange(LIST, list(&[]));
-    assert!(play.told(EventKind::RequestFailed).contains("does not say when it was made"));
+    assert!(play.told(EventKind::RequestFailed).contains("does not tell it"));
     play.exchange(KICK_OFF, broken()).recover();
     play.paused(PauseReason::SubmitUnknown);
 }

@@ -16,6 +16,8 @@ use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, EventKind, Next, PauseReason};
 
 const KICK_OFF: &str = "POST /$import";
+/// What the server is asked for its time with.
+const LOOK: &str = "GET /metadata";
 const POLL: &str = "GET /jobs/1";
 const KEY: &str = "00112233445566778899aabbccddeeff-0";
 
@@ -48,9 +50,21 @@ fn created(ms: u64) -> Reply {
     json_answer(200, &json!({ "transactionTime": instant(ms), "output": [], "error": [] }))
 }
 
+/// The server said before the first kick-off what its time is.
+fn looked_at(server_ms: u64) -> Play {
+    let mut play = Play::new(defined(same_bytes()));
+    play.exchange(LOOK, dated(server_ms, empty(200)));
+    assert_eq!((&play.next, play.status().phase), (&Next::Submit, Phase::ReadyToSubmit));
+    play
+}
+
 /// The answer to the first kick-off was lost; the second one, a minute later, is accepted.
 fn accepted_twice() -> Play {
-    let mut play = Play::new(defined(same_bytes()));
+    accepted_twice_at(START_MS)
+}
+
+fn accepted_twice_at(server_ms: u64) -> Play {
+    let mut play = looked_at(server_ms);
     play.exchange(KICK_OFF, broken()).recover();
     play.now_ms += MINUTE_MS;
     play.exchange(KICK_OFF, accepted("/jobs/1"));
@@ -69,7 +83,7 @@ fn ids(play: &Play) -> Vec<String> {
 
 #[test]
 fn the_same_bytes_are_sent_until_one_answer_is_not_lost() {
-    let mut play = Play::new(defined(same_bytes()));
+    let mut play = looked_at(START_MS);
     for lost in [broken(), page(502), page(500), empty(200)] {
         play.exchange(KICK_OFF, lost);
         assert_eq!(play.next, Next::Recover);
@@ -83,7 +97,7 @@ fn the_same_bytes_are_sent_until_one_answer_is_not_lost() {
 
 #[test]
 fn each_answer_that_is_lost_makes_the_next_kick_off_wait_longer() {
-    let mut play = Play::new(defined(same_bytes()));
+    let mut play = looked_at(START_MS);
     let mut waits = Vec::new();
     for _ in 0..4 {
         play.exchange(KICK_OFF, broken()).recover();
@@ -94,7 +108,7 @@ fn each_answer_that_is_lost_makes_the_next_kick_off_wait_longer() {
 
 #[test]
 fn after_a_crash_the_kick_off_is_sent_at_once_and_a_refusal_is_not_the_whole_truth() {
-    let mut play = Play::new(defined(same_bytes()));
+    let mut play = looked_at(START_MS);
     play.recover();
     assert_eq!((&play.next, play.status().sentence.as_str()), (&Next::Submit, "Ready to submit."));
     play.exchange(KICK_OFF, outcome(400, "no"));
@@ -140,25 +154,47 @@ fn a_job_that_does_not_say_how_old_it_is_is_not_ours() {
 }
 
 #[test]
-fn a_job_of_somebody_else_who_was_faster_is_not_ours() {
-    let mut play = Play::new(defined(same_bytes()));
-    play.now_ms += MINUTE_MS;
-    play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, created(START_MS + MINUTE_MS - 1));
-    play.paused(PauseReason::NotOurJob);
+fn how_old_a_job_is_shows_on_the_clock_of_the_server_whatever_becomes_of_ours() {
+    let hour = 60 * MINUTE_MS;
+    for there in [START_MS + hour, START_MS - hour] {
+        for ours in [START_MS - hour, START_MS + hour] {
+            let mut play = accepted_twice_at(there);
+            play.now_ms = ours;
+            play.exchange(POLL, created(there));
+            play.ended(Outcome::Succeeded);
+
+            let mut play = accepted_twice_at(there);
+            play.now_ms = ours;
+            play.exchange(POLL, created(there - 1));
+            play.paused(PauseReason::NotOurJob);
+        }
+    }
 }
 
 #[test]
-fn how_old_a_job_is_shows_on_the_clock_of_the_server() {
-    let hour = 60 * MINUTE_MS;
-    for (there, ahead) in [(START_MS + hour, true), (START_MS - hour, false)] {
-        let mut play = accepted_twice();
-        play.exchange(POLL, dated(there + MINUTE_MS + FLOOR_MS, created(there)));
-        assert_eq!(play.ended(Outcome::Succeeded).polls, 1, "ahead: {ahead}");
-
-        let mut play = accepted_twice();
-        play.exchange(POLL, dated(there + MINUTE_MS + FLOOR_MS, created(there - 1)));
+fn a_server_that_does_not_tell_its_time_leaves_whose_job_it_is_to_a_person() {
+    for reply in [empty(200), broken(), page(503), empty(401), dated(START_MS, empty(404))] {
+        let mut play = Play::new(defined(same_bytes()));
+        while play.next != Next::Submit {
+            play.exchange(LOOK, reply.clone());
+        }
+        assert!(play.told(EventKind::RequestFailed).contains("could not be asked for its time"), "{:?}", play.events);
+        assert_eq!(play.sent.len(), if reply == empty(200) { 1 } else { 3 });
+        play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, dated(START_MS, created(START_MS)));
         play.paused(PauseReason::NotOurJob);
     }
+}
+
+#[test]
+fn the_server_is_asked_for_its_time_before_each_job() {
+    let mut play = Play::new(one_by_one(same_bytes()));
+    for (nth, at_ms) in [(0, START_MS), (1, START_MS + 60 * MINUTE_MS)] {
+        play.exchange(LOOK, dated(at_ms, empty(200)));
+        play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, created(at_ms + nth));
+    }
+    play.exchange(LOOK, dated(START_MS + 120 * MINUTE_MS, empty(200)));
+    play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, created(START_MS + 60 * MINUTE_MS));
+    play.paused(PauseReason::NotOurJob);
 }
 
 #[test]
