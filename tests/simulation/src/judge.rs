@@ -65,11 +65,13 @@ fn it_ends(ended: &Ended) -> Result<(), String> {
 
 fn the_word_is_true(ended: &Ended) -> Result<(), String> {
     let Some(report) = &ended.report else { return Ok(()) };
-    let job = ended.jobs.iter().rev().find(|job| job.fate != Fate::Lost);
     if ended.scenario.jobs() > 1 {
         return no_better_than_the_truth(ended, report.outcome);
     }
-    if true_words(ended, job).contains(&report.outcome) {
+    // Several only on a server that forgot one and had a kick-off come late: the word is of the one that was followed.
+    let there: Vec<_> = ended.jobs.iter().filter(|job| job.fate != Fate::Lost).collect();
+    let is_true = |job| true_words(ended, job).contains(&report.outcome);
+    if there.is_empty() && is_true(None) || there.into_iter().any(|job| is_true(Some(job))) {
         return Ok(());
     }
     let (acts, sentence) = (ended.acts, &report.sentence);
@@ -191,21 +193,18 @@ fn checkpoints_are_small(ended: &Ended) -> Result<(), String> {
 }
 
 fn counts_are_the_servers(ended: &Ended) -> Result<(), String> {
-    let (Some(report), Some(job)) = (&ended.report, ended.jobs.iter().rev().find(|job| job.fate == Fate::Ended)) else {
-        return Ok(());
-    };
+    let Some(report) = &ended.report else { return Ok(()) };
+    let jobs: Vec<_> = ended.jobs.iter().filter(|job| job.fate == Fate::Ended).collect();
     let script = &ended.scenario.script;
     let one = ended.scenario.jobs() == 1;
     let honest = one && script.lie_drop == 0 && script.lie_count == 0 && !ended.scenario.missing_file;
     let by_the_server = matches!(report.outcome, Outcome::Succeeded | Outcome::FinishedWithErrors);
-    if !honest || !by_the_server {
-        return Ok(());
-    }
     let (imported, rejected) = (report.imported, report.rejected.unwrap_or(0));
-    if imported.is_none_or(|imported| imported == job.stored) && rejected == job.refused {
+    let says = |job: &&JobRecord| imported.is_none_or(|imported| imported == job.stored) && rejected == job.refused;
+    if !honest || !by_the_server || jobs.is_empty() || jobs.iter().any(says) {
         return Ok(());
     }
-    Err(format!("imported {imported:?}, rejected {rejected}; stored {}, refused {}", job.stored, job.refused))
+    Err(format!("imported {imported:?}, rejected {rejected}; the jobs are {:?}", fates(ended)))
 }
 
 fn stored_is_replayed(ended: &Ended) -> Result<(), String> {
