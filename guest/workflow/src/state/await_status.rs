@@ -56,6 +56,13 @@ pub enum Starter {
     Adopted,
 }
 
+/// Whether a job can be of this import.
+enum Age {
+    Ours,
+    Older,
+    Unknown,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Doubt {
     means: JobState,
@@ -306,19 +313,29 @@ impl AwaitStatus {
     }
 
     /// The end of a job that was there before this import is not the end of this import.
-    fn is_older(&self, cx: &Cx<'_>, answer: &Answer) -> bool {
-        let Some(member) = cx.dialect().and_then(|d| d.result.created.as_ref()) else { return false };
-        if self.starter == Starter::Adopted {
-            return false;
-        }
+    fn age(&self, cx: &Cx<'_>, answer: &Answer) -> Age {
+        let member = cx.dialect().and_then(|d| d.result.created.as_ref()).filter(|_| self.starter != Starter::Adopted);
+        let Some(member) = member else { return Age::Ours };
         let created = answer.json().and_then(|body| instant::parse(body[member.as_str()].as_str()?));
-        created.zip(cx.progress.server_ms).is_none_or(|(at, since)| at < since)
+        match created.zip(cx.progress.server_ms) {
+            Some((created, since)) if created < since => Age::Older,
+            Some(_) => Age::Ours,
+            None => Age::Unknown,
+        }
+    }
+
+    fn of_unknown_age(self, cx: &mut Cx<'_>) -> State {
+        let text = format!(
+            "The kick-off led to a job that has ended ({}), and nobody can tell whether it is of this import or of before: \
+             the server did not say when it was created, or what its time was. If it is of this import, or as good, adopt it.",
+            redact(&self.url)
+        );
+        Paused::stop(cx, PauseReason::SubmitUnknown, text, State::AwaitStatus(self.soon(cx.now_ms)))
     }
 
     fn not_ours(self, cx: &mut Cx<'_>) -> State {
         let text = format!(
-            "The server answered the kick-off with a job that is older than this import, or of which nobody can tell how old it is \
-             ({}): nothing was imported for this one. If that job is as good, adopt it; to have the files imported once \
+            "The server answered the kick-off with a job that is older than this import ({}): nothing was imported for this one. If that job is as good, adopt it; to have the files imported once \
              more, give up and change what is sent, for example with --set input-source=TEXT.",
             redact(&self.url)
         );
@@ -331,8 +348,10 @@ impl AwaitStatus {
         let Some(offered) = result::read(dialect.result.shape, answer, cx.plan, &mut tally) else {
             return self.senseless(cx, answer);
         };
-        if self.is_older(cx, answer) {
-            return self.not_ours(cx);
+        match self.age(cx, answer) {
+            Age::Ours => {}
+            Age::Older => return self.not_ours(cx),
+            Age::Unknown => return self.of_unknown_age(cx),
         }
         cx.tell(EventKind::StatusComplete, "the server says that the job ended");
         cx.progress.tally = tally;

@@ -4,12 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::find_job;
-use super::{Ask, Cx, Ready, Reply, State};
-use crate::exchange::{Exchange, KEEP_NOTHING};
+use super::{Ask, Cx, Paused, Ready, Reply, State};
+use crate::exchange::{Answer, Exchange, KEEP_NOTHING};
 use crate::instant;
-use crate::transition::{EventKind, Wake};
+use crate::outcome::Outcome;
+use crate::report::Ending;
+use crate::transition::{EventKind, PauseReason, Wake};
 
-/// How often it is asked; without its time, whose job it is that a lost kick-off left is a person's to say.
+/// How often it is asked before it counts as unreachable.
 const ATTEMPTS: u32 = 3;
 
 /// The server is asked for its time before the first kick-off.
@@ -35,17 +37,43 @@ impl LookBefore {
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
-        let answer = reply.ok();
-        let good = answer.as_ref().filter(|answer| answer.status == 200);
-        let failures = self.failures.saturating_add(1);
-        if good.is_none() && failures < ATTEMPTS {
-            return State::LookBefore(Self { failures, due: Some(cx.back_off(answer.as_ref(), failures)) });
+        match reply {
+            Ok(answer) if matches!(answer.status, 401 | 403) => {
+                let text = format!(
+                    "The server answers {} when it is asked for its time before the kick-off: it wants other credentials.",
+                    answer.status
+                );
+                Paused::stop(cx, PauseReason::Credentials, text, State::LookBefore(Self::default()))
+            }
+            Ok(answer) if matches!(answer.status, 408 | 429 | 500..) => {
+                let text = format!("the request for the server's time was answered {}", answer.status);
+                self.again(cx, Some(&answer), &text)
+            }
+            Ok(answer) => told(cx, &answer),
+            Err(failure) => self.again(cx, None, &failure.text),
         }
-        cx.progress.server_ms = good.and_then(instant::of_answer);
-        if cx.progress.server_ms.is_none() {
-            let text = "the server could not be asked for its time before the kick-off, or does not tell it";
-            cx.tell(EventKind::RequestFailed, text);
-        }
-        State::Ready(Ready::default())
     }
+
+    /// A server that cannot even be asked for its time is not sent a kick-off.
+    fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
+        let failures = self.failures.saturating_add(1);
+        if failures >= ATTEMPTS {
+            let sentence = format!("The server could not be asked for its time before the kick-off: {text}.");
+            let advice = "No import was started for this. Run again later.";
+            return Ready::default().over(cx, Ending::new(Outcome::Unreachable, sentence, advice));
+        }
+        cx.tell(EventKind::RequestFailed, text);
+        State::LookBefore(Self { failures, due: Some(cx.back_off(answer, failures)) })
+    }
+}
+
+/// Without the server's time, whose job it is that a kick-off leads to is a person's to say.
+fn told(cx: &mut Cx<'_>, answer: &Answer) -> State {
+    cx.progress.server_ms = instant::of_answer(answer).filter(|_| answer.status == 200);
+    if cx.progress.server_ms.is_none() {
+        let text =
+            "the server does not tell its time: should an answer get lost, it cannot tell our job from older ones";
+        cx.tell(EventKind::RequestFailed, text);
+    }
+    State::Ready(Ready::default())
 }

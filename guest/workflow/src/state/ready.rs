@@ -120,6 +120,10 @@ impl Ready {
     /// What came of the kick-off.
     pub fn submitted(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match reply {
+            Ok(answer) if is_half_a_duplicate(cx, &answer) => {
+                let text = format!("the server answered {}, and broke off before it said why", answer.status);
+                SubmitLost::enter(cx, self.failures.saturating_add(1), &text)
+            }
             Ok(answer) => self.accepted_or_not(cx, &answer),
             Err(failure) if failure.kind.nothing_sent() => self.not_sent(cx, &failure),
             Err(failure) => SubmitLost::enter(cx, self.failures.saturating_add(1), &failure.text),
@@ -180,7 +184,7 @@ impl Ready {
     }
 
     /// No job comes of this kick-off: the end, unless there are jobs of earlier ones, or may be.
-    fn over(self, cx: &mut Cx<'_>, ending: Ending) -> State {
+    pub(super) fn over(self, cx: &mut Cx<'_>, ending: Ending) -> State {
         if self.earlier == Earlier::Unknown {
             let text = format!(
                 "{} But a kick-off that was sent before may have been accepted. Look at the server: if the job is there, \
@@ -208,6 +212,12 @@ fn known_already(cx: &Cx<'_>, answer: &Answer) -> Option<String> {
     let said = |text: &String| String::from_utf8_lossy(&answer.body).contains(text.as_str());
     let fits = rule.status == answer.status && rule.text.as_ref().is_none_or(said);
     if fits { body::fill_text(&rule.status_url, &cx.job()?).ok() } else { None }
+}
+
+/// It may be how the server says that it knows our key, and the part that says so did not arrive.
+fn is_half_a_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
+    let rule = cx.dialect().and_then(|dialect| dialect.recovery.duplicate.as_ref());
+    answer.cut && rule.is_some_and(|rule| rule.status == answer.status) && known_already(cx, answer).is_none()
 }
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {

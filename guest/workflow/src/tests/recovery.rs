@@ -140,7 +140,7 @@ fn a_job_that_is_older_than_the_first_kick_off_is_not_ours() {
 }
 
 #[test]
-fn a_job_that_does_not_say_how_old_it_is_is_not_ours() {
+fn a_job_that_does_not_say_how_old_it_is_is_asked_about() {
     let bodies = [
         json!({ "output": [], "error": [] }),
         json!({ "transactionTime": "a while ago", "output": [], "error": [] }),
@@ -149,7 +149,7 @@ fn a_job_that_does_not_say_how_old_it_is_is_not_ours() {
     for body in bodies {
         let mut play = accepted_twice();
         play.exchange(POLL, json_answer(200, &body));
-        play.paused(PauseReason::NotOurJob);
+        play.paused(PauseReason::SubmitUnknown);
     }
 }
 
@@ -173,16 +173,43 @@ fn how_old_a_job_is_shows_on_the_clock_of_the_server_whatever_becomes_of_ours() 
 
 #[test]
 fn a_server_that_does_not_tell_its_time_leaves_whose_job_it_is_to_a_person() {
-    for reply in [empty(200), broken(), page(503), empty(401), dated(START_MS, empty(404))] {
+    for reply in [empty(200), dated(START_MS, empty(404)), empty(301)] {
         let mut play = Play::new(defined(same_bytes()));
-        while play.next != Next::Submit {
+        play.exchange(LOOK, reply.clone());
+        assert!(play.told(EventKind::RequestFailed).contains("does not tell its time"), "{:?}", play.events);
+        play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, dated(START_MS, created(START_MS)));
+        let pause = play.paused(PauseReason::SubmitUnknown);
+        assert!(pause.message.contains("of this import or of before"), "{}", pause.message);
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_for_its_time_is_not_sent_a_kick_off() {
+    for reply in [broken(), page(503), empty(429), unreachable()] {
+        let mut play = Play::new(defined(same_bytes()));
+        for _ in 0..3 {
             play.exchange(LOOK, reply.clone());
         }
-        assert!(play.told(EventKind::RequestFailed).contains("could not be asked for its time"), "{:?}", play.events);
-        assert_eq!(play.sent.len(), if reply == empty(200) { 1 } else { 3 });
-        play.exchange(KICK_OFF, accepted("/jobs/1")).exchange(POLL, dated(START_MS, created(START_MS)));
-        play.paused(PauseReason::NotOurJob);
+        let report = play.ended(Outcome::Unreachable);
+        assert!(report.sentence.contains("could not be asked for its time"), "{}", report.sentence);
+        assert_eq!(play.kick_offs(), 0);
     }
+    let mut play = Play::new(defined(same_bytes()));
+    play.exchange(LOOK, empty(401)).paused(PauseReason::Credentials);
+    play.now_ms += MINUTE_MS;
+    play.resolve(&Decision::Continue).exchange(LOOK, dated(START_MS, empty(200)));
+    assert_eq!(play.next, Next::Submit);
+}
+
+#[test]
+fn half_of_an_answer_that_can_say_duplicate_is_no_refusal() {
+    let mut half = answer(409, &[], "");
+    half.as_mut().unwrap().cut = true;
+    let mut play = Play::new(defined(caller_key()));
+    play.exchange(KICK_OFF, half);
+    assert_eq!(play.next, Next::Recover);
+    let mut play = Play::new(defined(caller_key()));
+    play.exchange(KICK_OFF, outcome(409, "busy")).ended(Outcome::Refused);
 }
 
 #[test]
