@@ -4,11 +4,16 @@
 
 use fhir_import_workflow::{Dialect, json};
 
-/// The built-in dialects as JSON, in alphabetical order of their names.
-pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/dialects.json"));
+/// The built-in dialects as JSON, compressed: every word of the files is in the component.
+const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dialects.json.lz4"));
 
 /// The built-in dialects, in alphabetical order of their names.
+///
+/// # Panics
+/// Never: the build script wrote what is read.
 #[must_use]
 pub fn all() -> Vec<Dialect> {
-    json::read(JSON).expect("the build script wrote what the schema reads")
+    let text = lz4_flex::decompress_size_prepended(PACKED).expect("the build script packed it");
+    let value = json::parse(&text).expect("the build script wrote JSON");
+    json::from_value(&value).expect("the build script wrote what the schema reads")
 }

@@ -23,11 +23,22 @@ pub struct Exchange {
     /// The absolute URL.
     pub url: String,
     /// Headers, in order.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     /// The body of a POST.
     pub body: Option<String>,
     /// How many bytes of the answer's body are kept.
     pub keep: usize,
+    /// What an answer is worth whose body broke off.
+    pub head: Head,
+}
+
+/// What an answer is worth whose body broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// Status and headers say all, or more must not be lost than the body: a kick-off was accepted, or not.
+    SaysAll,
+    /// With a status that means success, nothing.
+    NeedsBody,
 }
 
 /// Kept where status and headers say all.
@@ -41,21 +52,44 @@ impl Exchange {
     /// A GET of JSON.
     #[must_use]
     pub fn get(url: String, accept: &str, keep: usize) -> Self {
-        Self { method: Method::Get, url, headers: vec![("accept", accept.to_owned())], body: None, keep }
+        let head = if keep == KEEP_NOTHING { Head::SaysAll } else { Head::NeedsBody };
+        Self {
+            method: Method::Get,
+            url,
+            headers: vec![("accept".to_owned(), accept.to_owned())],
+            body: None,
+            keep,
+            head,
+        }
     }
 
-    /// Whether status and headers of an answer say all when its body broke off: of a kick-off always, else when nothing
-    /// was to be read from it.
+    /// A POST that may be repeated.
+    #[must_use]
+    pub fn post(url: String, content_type: &str, accept: &str, body: String) -> Self {
+        let headers =
+            vec![("content-type".to_owned(), content_type.to_owned()), ("accept".to_owned(), accept.to_owned())];
+        let (keep, head) = (KEEP_DOCUMENT, Head::NeedsBody);
+        Self { method: Method::Post, url, headers, body: Some(body), keep, head }
+    }
+
+    /// The same with further headers.
+    #[must_use]
+    pub fn with<'a>(mut self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.headers.extend(headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self
+    }
+
+    /// Whether an answer with this status is one although its body broke off.
     #[must_use]
     pub fn head_is_enough(&self, status: u16) -> bool {
-        self.method == Method::Post || self.keep == KEEP_NOTHING || !matches!(status, 200 | 206)
+        self.head == Head::SaysAll || !matches!(status, 200 | 206)
     }
 
     /// A DELETE.
     #[must_use]
     pub fn delete(url: String) -> Self {
-        let headers = vec![("accept", "application/fhir+json".to_owned())];
-        Self { method: Method::Delete, url, headers, body: None, keep: KEEP_STATUS }
+        let get = Self::get(url, "application/fhir+json", KEEP_STATUS);
+        Self { method: Method::Delete, ..get }
     }
 }
 

@@ -54,6 +54,26 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// Unix milliseconds as a FHIR `instant`, to the second.
+#[must_use]
+pub fn format(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day so many days after 1970-01-01 (Howard Hinnant, `civil_from_days`).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days.saturating_add(719_468);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march = (5 * day_of_year + 2) / 153;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day_of_year - (153 * march + 2) / 5 + 1)
+}
+
 /// When an answer was made, on the server's clock (`Date`), in Unix milliseconds.
 #[must_use]
 pub fn of_answer(answer: &Answer) -> Option<u64> {
@@ -106,5 +126,19 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_instant_that_was_written_is_read_again() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_795_407_568_000, "2026-11-23T04:19:28Z"),
+            (4_107_542_399_000, "2100-02-28T23:59:59Z"),
+        ] {
+            assert_eq!(format(ms), text);
+            assert_eq!(parse(text), Some(ms));
+        }
+        assert_eq!(format(u64::MAX).len(), "584556019-04-03T14:25:51Z".len());
     }
 }

@@ -11,12 +11,12 @@
 //! A call that comes early, twice, or for a state that waits for a person is a no-op: it answers the same transition.
 //! No server's name stands in this crate: what differs between servers is a [`dialect::Dialect`].
 
-pub mod body;
 pub mod checkpoint;
 pub mod detect;
 pub mod dialect;
 pub mod error;
 pub mod exchange;
+pub mod inputs;
 pub mod instant;
 pub mod json;
 pub mod outcome;
@@ -30,9 +30,11 @@ pub mod request;
 pub mod result;
 pub mod retry_after;
 pub mod session;
+pub mod settings;
 pub mod state;
 pub mod status;
 pub mod table;
+pub mod template;
 pub mod text;
 pub mod transition;
 pub mod url;

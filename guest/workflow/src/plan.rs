@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::inputs;
 use crate::json;
 use crate::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
 use crate::table::Table;
+use crate::template::Job;
 use crate::url::BaseUrl;
 
 /// The form of plan that this version writes.
@@ -32,8 +34,10 @@ pub struct Plan {
     pub purpose: Purpose,
     /// The FHIR base URL, without a trailing slash.
     pub base_url: String,
-    /// The dialects to choose from, in full, so that a newer component goes on with the facts of the older one.
-    pub dialects: Vec<Dialect>,
+    /// The dialects to choose from, in full, so that a newer component goes on with the facts of the older one. After the
+    /// choice only that one is read.
+    #[serde(skip)]
+    dialects: Vec<Option<Dialect>>,
     /// The operator named the one dialect.
     pub configured: bool,
     /// The files.
@@ -44,6 +48,9 @@ pub struct Plan {
     pub expected: Vec<Expected>,
     /// Values that a dialect needs.
     pub settings: Table<String>,
+    /// Where documents are published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents_url: Option<String>,
     /// The caller's limits.
     pub policy: Policy,
 }
@@ -56,6 +63,7 @@ impl Plan {
     pub fn new(request: Request, builtin: &[Dialect]) -> Result<Self, Error> {
         check(&request)?;
         let (dialects, configured) = choose(request.dialect, builtin)?;
+        let dialects = dialects.into_iter().map(Some).collect();
         let mut settings = Table::default();
         for (name, value) in request.settings {
             *settings.entry(&name) = value;
@@ -72,31 +80,73 @@ impl Plan {
             samples: request.samples,
             expected: request.expected,
             settings,
+            documents_url: request.documents_url,
             policy: request.policy,
         })
     }
 
-    /// Reads a plan back.
+    /// Reads a plan back, with all its dialects.
     ///
     /// # Errors
     /// [`Error::InvalidPlan`] when it is not a plan, or of a newer form.
     pub fn decode(text: &str) -> Result<Self, Error> {
-        let refuse = |e| Error::InvalidPlan(format!("not a plan: {e}"));
-        let value = json::parse(text.as_bytes()).map_err(refuse)?;
-        let form: Form = json::from_value(&value).map_err(refuse)?;
+        let mut plan = Self::decode_head(text)?;
+        plan.decode_dialects(text, None)?;
+        Ok(plan)
+    }
+
+    /// Reads all of a plan but its dialects.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when it is not a plan, or of a newer form.
+    pub fn decode_head(text: &str) -> Result<Self, Error> {
+        let head = text.split_once('\n').map_or(text, |(head, _)| head);
+        let value = json::parse(head.as_bytes()).map_err(|e| no_plan(&e))?;
+        let form: Form = json::from_value(&value).map_err(|e| no_plan(&e))?;
         if form.version != VERSION {
             return Err(Error::InvalidPlan(format!(
                 "the plan has form {}, this component reads form {VERSION}: use the component that made it",
                 form.version
             )));
         }
-        json::from_value(&value).map_err(refuse)
+        json::from_value(&value).map_err(|e| no_plan(&e))
     }
 
-    /// The plan as text.
+    /// Reads the dialects of a plan, or one of them: a step must not pay for those that were not chosen.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when one cannot be read.
+    pub fn decode_dialects(&mut self, text: &str, chosen: Option<u32>) -> Result<(), Error> {
+        self.dialects.clear();
+        for (index, line) in (0..).zip(text.lines().skip(1)) {
+            let wanted = chosen.is_none_or(|chosen| chosen == index);
+            let dialect = wanted.then(|| json::read(line)).transpose().map_err(|e| no_plan(&e))?;
+            self.dialects.push(dialect);
+        }
+        if self.dialects.is_empty() { Err(Error::InvalidPlan("it has no dialect".to_owned())) } else { Ok(()) }
+    }
+
+    /// The plan as text: one line of JSON, and one for each dialect.
+    ///
+    /// # Panics
+    /// Never: a plan was not read in part when it is written.
     #[must_use]
     pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("a plan has only strings as map keys")
+        let line = |value: serde_json::Result<String>| value.expect("a plan has only strings as map keys");
+        let dialects = self.all_dialects().into_iter().map(|(_, dialect)| line(serde_json::to_string(dialect)));
+        std::iter::once(line(serde_json::to_string(self))).chain(dialects).collect::<Vec<_>>().join("\n")
+    }
+
+    /// A dialect that was read.
+    #[must_use]
+    pub fn dialect(&self, index: u32) -> Option<&Dialect> {
+        self.dialects.get(index as usize)?.as_ref()
+    }
+
+    /// The dialects that were read, with their places.
+    #[must_use]
+    pub fn all_dialects(&self) -> Vec<(u32, &Dialect)> {
+        (0..).zip(&self.dialects).filter_map(|(index, dialect)| Some((index, dialect.as_ref()?))).collect()
     }
 
     /// The base URL.
@@ -107,8 +157,41 @@ impl Plan {
 
     /// The inputs of one job.
     #[must_use]
-    pub fn batch<'a>(&'a self, dialect: &Dialect, index: u32) -> &'a [Input] {
-        self.inputs.chunks(per_job(dialect, self.inputs.len())).nth(index as usize).unwrap_or_default()
+    pub fn batch<'a>(&'a self, dialect: &Dialect, index: u32) -> Vec<&'a Input> {
+        let inputs = inputs::in_order(dialect, &self.inputs);
+        let most = per_job(dialect, inputs.len());
+        inputs.into_iter().skip(most.saturating_mul(index as usize)).take(most).collect()
+    }
+
+    /// When the import is given up on, unless a person extends that, in Unix milliseconds.
+    #[must_use]
+    pub fn deadline_at_ms(&self) -> u64 {
+        self.time_ms.saturating_add(self.policy.deadline_ms)
+    }
+
+    /// What the host publishes, for each dialect that can be the one.
+    #[must_use]
+    pub fn documents(&self) -> Vec<Document> {
+        let mut documents: Vec<Document> = Vec::new();
+        for (_, dialect) in self.all_dialects() {
+            let Some((template, content)) = dialect.document.as_ref().zip(self.document(dialect)) else { continue };
+            if documents.iter().all(|document| document.name != template.name) {
+                let (name, media_type) = (template.name.clone(), template.media_type.clone());
+                documents.push(Document { name, media_type, content });
+            }
+        }
+        documents
+    }
+
+    fn document(&self, dialect: &Dialect) -> Option<String> {
+        self.job(dialect, 0).body(&dialect.document.as_ref()?.content).ok()
+    }
+
+    /// One job, as templates tell of it.
+    #[must_use]
+    pub fn job<'a>(&'a self, dialect: &'a Dialect, index: u32) -> Job<'a> {
+        let inputs = self.batch(dialect, index);
+        Job { plan: self, dialect, inputs, index, anew: 0, handle: None, uploaded: 0 }
     }
 
     /// How many jobs the import needs.
@@ -119,6 +202,21 @@ impl Plan {
     }
 }
 
+/// What the host publishes before anything else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its path below the documents' URL.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its text.
+    pub content: String,
+}
+
+fn no_plan(error: &serde_json::Error) -> Error {
+    Error::InvalidPlan(format!("not a plan: {error}"))
+}
+
 /// The part of a plan that is read before its form is known.
 #[derive(Deserialize)]
 struct Form {
@@ -126,7 +224,7 @@ struct Form {
 }
 
 fn per_job(dialect: &Dialect, inputs: usize) -> usize {
-    dialect.inputs.per_job.map_or(inputs, |n| n as usize).max(1)
+    dialect.inputs.in_one_job().map_or(inputs, |n| n as usize).max(1)
 }
 
 fn check(request: &Request) -> Result<(), Error> {
@@ -178,7 +276,10 @@ fn is_type(text: &str) -> bool {
 fn choose(choice: DialectChoice, builtin: &[Dialect]) -> Result<(Vec<Dialect>, bool), Error> {
     match choice {
         DialectChoice::Detect => Ok((builtin.to_vec(), false)),
-        DialectChoice::Defined(dialect) => Ok((vec![*dialect], true)),
+        DialectChoice::Defined(dialect) => match dialect.contradictions().first() {
+            Some(why) => Err(invalid("dialect", why)),
+            None => Ok((vec![*dialect], true)),
+        },
         DialectChoice::Named(name) => match builtin.iter().find(|d| d.name == name) {
             Some(dialect) => Ok((vec![dialect.clone()], true)),
             None => {

@@ -27,14 +27,18 @@ const TRANSIENT: [&str; 5] = ["transient", "throttled", "timeout", "lock-error",
 /// What an answer means: the body's own word first, then the dialect's rules, then HTTP.
 #[must_use]
 pub fn classify(poll: &Poll, answer: &Answer) -> Meaning {
-    let body = answer.json();
-    if answer.status >= 400 && body.as_ref().is_some_and(is_transient) {
+    let (status, body) = (status(poll, answer), answer.json());
+    if status >= 400 && body.as_ref().is_some_and(is_transient) {
         return Meaning::Busy;
     }
-    if let Some(rule) = poll.rules.iter().find(|rule| fits(rule, answer, body.as_ref())) {
-        return Meaning::Job(rule.means, rule.confirm);
+    if let Some(rule) = poll.rules.iter().find(|rule| rule.status == status && fits(rule, answer, body.as_ref())) {
+        return match rule.means {
+            JobState::Busy => Meaning::Busy,
+            JobState::Credentials => Meaning::Credentials,
+            means => Meaning::Job(means, rule.confirm),
+        };
     }
-    match answer.status {
+    match status {
         401 | 403 => Meaning::Credentials,
         408 | 425 | 429 | 503 => Meaning::Busy,
         500.. => Meaning::Broken,
@@ -42,18 +46,34 @@ pub fn classify(poll: &Poll, answer: &Answer) -> Meaning {
     }
 }
 
+/// The status of the job, where the server keeps it apart from that of the answer.
+fn status(poll: &Poll, answer: &Answer) -> u16 {
+    let apart = poll.status_header.as_ref().and_then(|name| answer.header(name)?.trim().parse().ok());
+    apart.filter(|_| answer.status == 200).unwrap_or(answer.status)
+}
+
 fn fits(rule: &PollRule, answer: &Answer, body: Option<&Value>) -> bool {
-    rule.status == answer.status
-        && is_kind(rule.body, body)
-        && rule.text.as_ref().is_none_or(|text| String::from_utf8_lossy(&answer.body).contains(text.as_str()))
+    let said = |text: &String| String::from_utf8_lossy(&answer.body).contains(text.as_str());
+    let progress = |text: &String| answer.header("x-progress").is_some_and(|words| words.contains(text.as_str()));
+    is_kind(rule.body, body)
+        && rule.text.as_ref().is_none_or(said)
+        && rule.progress.as_ref().is_none_or(progress)
+        && rule.holds.iter().all(|condition| body.is_some_and(|body| condition.fits(body)))
 }
 
 fn is_kind(kind: BodyKind, body: Option<&Value>) -> bool {
     match kind {
         BodyKind::Any => true,
         BodyKind::Json => body.is_some_and(|b| b.is_object() && b.get("resourceType").is_none()),
-        BodyKind::OperationOutcome => body.is_some_and(|b| b["resourceType"] == "OperationOutcome"),
+        BodyKind::OperationOutcome => body.is_some_and(is_outcome),
+        BodyKind::Parameters => body.is_some_and(|b| b["resourceType"] == "Parameters"),
     }
+}
+
+/// An OperationOutcome, or an array of them.
+fn is_outcome(body: &Value) -> bool {
+    let is_one = |value: &Value| value["resourceType"] == "OperationOutcome";
+    is_one(body) || body.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_one))
 }
 
 /// Every error of an OperationOutcome says that only this request failed.
@@ -98,11 +118,20 @@ mod tests {
     }
 
     fn rule(status: u16, body: BodyKind, text: Option<&str>) -> PollRule {
-        PollRule { status, body, text: text.map(str::to_owned), means: JobState::Failed, confirm: 7 }
+        PollRule {
+            status,
+            body,
+            text: text.map(str::to_owned),
+            progress: None,
+            holds: Vec::new(),
+            means: JobState::Failed,
+            confirm: 7,
+        }
     }
 
     fn meaning(rules: Vec<PollRule>, status: u16, body: &str) -> Meaning {
-        let poll = Poll { source: String::new(), accept: String::new(), rules };
+        let mut poll: Poll = toml::from_str("accept = \"\"\nrules = []").unwrap();
+        poll.rules = rules;
         classify(&poll, &Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec(), cut: false })
     }
 

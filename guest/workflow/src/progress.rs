@@ -26,6 +26,9 @@ pub struct Progress {
     /// How often a person had the job in flight started anew, knowing that there was one.
     #[serde(default)]
     pub anew: u32,
+    /// How much of the file in flight was uploaded, in bytes, where files are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uploaded: u64,
     /// When the kick-off of the job in flight was accepted, in Unix milliseconds.
     pub accepted_ms: Option<u64>,
     /// When the import is given up on, in Unix milliseconds.
@@ -52,8 +55,9 @@ impl Progress {
             jobs_done: 0,
             server_ms: None,
             anew: 0,
+            uploaded: 0,
             accepted_ms: None,
-            deadline_at_ms: plan.time_ms.saturating_add(plan.policy.deadline_ms),
+            deadline_at_ms: plan.deadline_at_ms(),
             polls: 0,
             words: None,
             percent: None,
@@ -65,7 +69,7 @@ impl Progress {
     /// The dialect, when it is known.
     #[must_use]
     pub fn dialect<'a>(&self, plan: &'a Plan) -> Option<&'a Dialect> {
-        plan.dialects.get(self.chosen? as usize)
+        plan.dialect(self.chosen?)
     }
 }
 
@@ -156,4 +160,9 @@ impl Tally {
 
 fn add(total: &mut Option<u64>, count: u64) {
     *total = Some(total.unwrap_or(0).saturating_add(count));
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

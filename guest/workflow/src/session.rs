@@ -1,16 +1,17 @@
 //! The calls of the contract over the states. No I/O: a call that needs an exchange hands it out and takes the reply.
 
 use crate::checkpoint::Checkpoint;
-use crate::dialect::{CancelShape, Confidence, Dialect};
+use crate::dialect::{Confidence, Dialect};
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::outcome::Outcome;
-use crate::plan::Plan;
+use crate::plan::{Document, Plan};
 use crate::progress::Progress;
 use crate::report::Ending;
 use crate::request::{Purpose, Request};
 use crate::state::{
     Ask, AwaitStatus, CancelJob, Cx, Finished, Paused, ReadCapabilities, Ready, Reply, Starter, State, SubmitLost,
+    by_host,
 };
 use crate::transition::{Decision, DecisionKind, Event, EventKind, Next, PauseReason, Transition};
 use crate::url::MAX_URL;
@@ -31,6 +32,8 @@ pub enum Call {
 pub struct Started {
     /// The encoded plan.
     pub plan: String,
+    /// What to publish before anything else.
+    pub documents: Vec<Document>,
     /// The first transition.
     pub transition: Transition,
 }
@@ -65,22 +68,25 @@ pub struct Waiting {
 /// [`Error::InvalidRequest`] names the field that cannot be used.
 pub fn start(request: Request, builtin: &[Dialect]) -> Result<Started, Error> {
     let plan = Plan::new(request, builtin)?;
-    let text = plan.encode();
+    let (text, documents) = (plan.encode(), plan.documents());
     let now_ms = plan.time_ms;
     let progress = Progress::new(&plan);
     let session = Session { plan, progress, state: State::ReadCapabilities(ReadCapabilities::default()) };
     let transition = session.change(now_ms, Vec::new(), |cx, first| {
         cx.tell(EventKind::Started, "the plan is made");
-        if cx.plan.configured && cx.plan.purpose != Purpose::Detect { configured(cx) } else { first }
+        if cx.plan.configured && cx.plan.purpose != Purpose::Detect {
+            return configured(cx);
+        }
+        by_host(cx).unwrap_or(first)
     });
-    Ok(Started { plan: text, transition })
+    Ok(Started { plan: text, documents, transition })
 }
 
 /// The operator named the dialect: the server is not asked what it is.
 fn configured(cx: &mut Cx<'_>) -> State {
     cx.progress.chosen = Some(0);
     let detection = &mut cx.progress.detection;
-    detection.dialect = cx.plan.dialects.first().map(|d| d.name.clone());
+    detection.dialect = cx.plan.dialect(0).map(|d| d.name.clone());
     detection.confidence = Confidence::Configured;
     detection.evidence = vec!["The operator named the dialect.".to_owned()];
     Ready::enter(cx)
@@ -92,8 +98,10 @@ impl Session {
     /// # Errors
     /// [`Error::InvalidPlan`], [`Error::InvalidCheckpoint`].
     pub fn open(plan: &str, checkpoint: &str) -> Result<Self, Error> {
-        let plan = Plan::decode(plan)?;
+        let (text, mut plan) = (plan, Plan::decode_head(plan)?);
         let Checkpoint { progress, state, .. } = Checkpoint::decode(checkpoint, &plan)?;
+        let looking = matches!(state, State::ReadCapabilities(_) | State::ReadDefinition(_));
+        plan.decode_dialects(text, progress.chosen.filter(|_| !looking))?;
         Ok(Self { plan, progress, state })
     }
 
@@ -319,7 +327,7 @@ fn cancel(cx: &mut Cx<'_>, state: State, force: Force) -> State {
         State::CancelJob(job) => State::CancelJob(job.clone()),
         State::ReadCapabilities(_) | State::ReadDefinition(_) | State::LookBefore(_) => no_more_jobs(cx),
         State::Ready(ready) if ready.is_clean() => no_more_jobs(cx),
-        State::ReadErrors(_) if cx.jobs_left() > 1 => {
+        State::ReadResult(_) | State::ReadErrors(_) if cx.jobs_left() > 1 => {
             cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);
             no_more_jobs(cx)
         }
@@ -348,15 +356,10 @@ fn no_more_jobs(cx: &mut Cx<'_>) -> State {
 
 /// Cancels a job where the dialect knows how.
 fn delete(cx: &mut Cx<'_>, job: &AwaitStatus) -> Option<State> {
-    let rule = cx.dialect().map(|d| d.cancel.clone());
-    match rule {
-        Some(rule) if rule.shape == CancelShape::Delete => {
-            Some(State::CancelJob(CancelJob::new(job.clone(), cx.now_ms)))
-        }
-        rule => {
-            let advice = rule.and_then(|r| r.advice).unwrap_or_default();
-            cx.tell(EventKind::Cancel, format!("not cancelled: this server offers no way to cancel a job. {advice}"));
-            None
-        }
+    if job.cancel(cx).is_some() {
+        return Some(State::CancelJob(CancelJob::new(job.clone(), cx.now_ms)));
     }
+    let advice = cx.dialect().and_then(|d| d.cancel.advice.clone()).unwrap_or_default();
+    cx.tell(EventKind::Cancel, format!("not cancelled: this server offers no way to cancel a job. {advice}"));
+    None
 }

@@ -2,6 +2,7 @@
 //!
 //! This file only dispatches. What to do next follows from the state alone, so a checkpoint says all there is to know.
 
+mod accepted;
 mod await_status;
 mod cancel_job;
 mod detecting;
@@ -11,30 +12,32 @@ mod look_before;
 mod paused;
 mod read_back;
 mod read_errors;
+mod read_result;
 mod ready;
 mod submit_lost;
 
 pub use await_status::{AwaitStatus, Starter};
 pub use cancel_job::CancelJob;
-pub use detecting::{ReadCapabilities, ReadDefinition};
+pub use detecting::{ReadCapabilities, ReadDefinition, by_host};
 pub use find_job::FindJob;
 pub use finished::Finished;
 pub use look_before::LookBefore;
 pub use paused::Paused;
 pub use read_back::ReadBackState;
 pub use read_errors::ReadErrors;
+pub use read_result::ReadResult;
 pub use ready::Ready;
 pub use submit_lost::SubmitLost;
 
 use serde::{Deserialize, Serialize};
 
-use crate::body::Job;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Handle};
 use crate::exchange::{Answer, Exchange, Failure};
 use crate::pace;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::status::Phase;
+use crate::template::Job;
 use crate::transition::{Event, EventKind, Next, Wake};
 
 /// Where an import stands.
@@ -55,6 +58,8 @@ pub enum State {
     FindJob(FindJob),
     /// A job was accepted, and its status is asked for.
     AwaitStatus(AwaitStatus),
+    /// The result of a job is read.
+    ReadResult(ReadResult),
     /// The error files of a job are read.
     ReadErrors(ReadErrors),
     /// Samples and counts are read back.
@@ -96,7 +101,19 @@ impl Cx<'_> {
     /// The chosen dialect.
     #[must_use]
     pub fn dialect(&self) -> Option<&Dialect> {
-        self.plan.dialects.get(self.progress.chosen? as usize)
+        self.plan.dialect(self.progress.chosen?)
+    }
+
+    /// The name of the chosen dialect, for people.
+    #[must_use]
+    pub fn dialect_name(&self) -> &str {
+        self.dialect().map_or("this dialect", |d| d.name.as_str())
+    }
+
+    /// Whether the server never says how a job ended.
+    #[must_use]
+    pub fn says_nothing_more(&self) -> bool {
+        self.dialect().is_some_and(|d| d.kick_off.handle == Handle::Nowhere)
     }
 
     /// Jobs of this import that did not end yet.
@@ -108,9 +125,8 @@ impl Cx<'_> {
     /// The job that is sent or in flight.
     #[must_use]
     pub fn job(&self) -> Option<Job<'_>> {
-        let index = self.progress.jobs_done;
-        let inputs = self.plan.batch(self.dialect()?, index);
-        Some(Job { plan: self.plan, inputs, index, anew: self.progress.anew })
+        let job = self.plan.job(self.dialect()?, self.progress.jobs_done);
+        Some(Job { anew: self.progress.anew, uploaded: self.progress.uploaded, ..job })
     }
 
     /// The wait after so many failures in a row; the answer is that of the last one.
@@ -149,6 +165,7 @@ impl State {
             Self::LookBefore(_) => LookBefore::ask(cx),
             Self::FindJob(state) => state.ask(cx),
             Self::AwaitStatus(state) => state.ask(cx),
+            Self::ReadResult(state) => state.ask(cx),
             Self::ReadErrors(state) => state.ask(cx),
             Self::ReadBack(state) => state.ask(cx),
             Self::CancelJob(state) => state.ask(cx),
@@ -165,6 +182,7 @@ impl State {
             Self::LookBefore(state) => state.answered(cx, reply),
             Self::FindJob(state) => state.answered(cx, reply),
             Self::AwaitStatus(state) => state.answered(cx, reply),
+            Self::ReadResult(state) => state.answered(cx, reply),
             Self::ReadErrors(state) => state.answered(cx, reply),
             Self::ReadBack(state) => state.answered(cx, reply),
             Self::CancelJob(state) => state.answered(cx, reply),
@@ -190,6 +208,7 @@ impl State {
             Self::LookBefore(state) => state.due(),
             Self::FindJob(state) => Some(state.due()),
             Self::AwaitStatus(state) => Some(state.due()),
+            Self::ReadResult(state) => state.due(),
             Self::ReadErrors(state) => state.due(),
             Self::ReadBack(state) => state.due(),
             Self::CancelJob(state) => state.due(),
@@ -207,7 +226,7 @@ impl State {
             Self::LookBefore(_) | Self::Ready(_) => Phase::ReadyToSubmit,
             Self::SubmitLost(_) | Self::FindJob(_) => Phase::Submitting,
             Self::AwaitStatus(_) => Phase::Running,
-            Self::ReadErrors(_) => Phase::ReadingResult,
+            Self::ReadResult(_) | Self::ReadErrors(_) => Phase::ReadingResult,
             Self::ReadBack(_) => Phase::Verifying,
             Self::CancelJob(_) => Phase::Cancelling,
             Self::Paused(_) => Phase::Paused,
@@ -218,7 +237,7 @@ impl State {
     /// The status URL of the job in flight.
     #[must_use]
     pub fn job_url(&self) -> Option<&str> {
-        self.job().map(AwaitStatus::url)
+        self.job().and_then(AwaitStatus::handle)
     }
 
     /// A kick-off may have been accepted, and nobody is asked about it yet.
@@ -237,6 +256,7 @@ impl State {
         match self {
             Self::AwaitStatus(job) => Some(job),
             Self::CancelJob(state) => Some(state.job()),
+            Self::ReadResult(state) => Some(state.job()),
             Self::Paused(state) => state.back().job(),
             _ => None,
         }

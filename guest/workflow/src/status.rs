@@ -113,7 +113,7 @@ fn sentence(session: &Session) -> String {
             "The job was accepted; the last status request failed and is made again.".to_owned()
         }
         (State::AwaitStatus(_), _) => "The job was accepted; waiting for it to end.".to_owned(),
-        (State::ReadErrors(_), _) => "The job ended; reading its error files.".to_owned(),
+        (State::ReadResult(_) | State::ReadErrors(_), _) => "The job ended; reading its error files.".to_owned(),
         (State::ReadBack(_), _) => "The job ended; reading samples and counts back.".to_owned(),
         (State::CancelJob(_), _) => "Cancelling the job.".to_owned(),
         (State::Paused(_), _) => "Paused.".to_owned(),

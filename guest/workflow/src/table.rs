@@ -60,3 +60,52 @@ impl<V> Table<V> {
         self.rows.binary_search_by(|row| row.0.as_str().cmp(name))
     }
 }
+
+/// A table as an object instead of a list of rows: for what people write.
+pub mod as_object {
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+    use serde::ser::{Serialize, Serializer};
+
+    use super::Table;
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<V: Serialize, S: Serializer>(table: &Table<V>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(table.rows())
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is no object, or a value is no `V`.
+    pub fn deserialize<'de, V, D>(deserializer: D) -> Result<Table<V>, D::Error>
+    where
+        V: Deserialize<'de> + Default,
+        D: Deserializer<'de>,
+    {
+        deserializer.deserialize_map(Rows(PhantomData))
+    }
+
+    struct Rows<V>(PhantomData<V>);
+
+    impl<'de, V: Deserialize<'de> + Default> Visitor<'de> for Rows<V> {
+        type Value = Table<V>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("a table")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Table<V>, A::Error> {
+            let mut table = Table::default();
+            while let Some((name, value)) = map.next_entry::<String, V>()? {
+                *table.entry(&name) = value;
+            }
+            Ok(table)
+        }
+    }
+}

@@ -176,6 +176,8 @@ pub enum EventKind {
     Started,
     /// Something was found out about the server.
     Detected,
+    /// Something that the operator should know of these inputs on this server.
+    InputsTold,
     /// A kick-off was accepted.
     Accepted,
     /// A kick-off was not accepted.
@@ -217,6 +219,7 @@ impl EventKind {
         match self {
             Self::Started => "started",
             Self::Detected => "detected",
+            Self::InputsTold => "inputs",
             Self::Accepted => "kick-off-accepted",
             Self::NotAccepted => "kick-off-not-accepted",
             Self::SubmitLost => "kick-off-answer-lost",

@@ -88,10 +88,38 @@ fn starts_with_ignore_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
+/// A base URL without so many segments at its end (`up1`, `up2`, …), its `origin`, or as it is.
+#[must_use]
+pub fn up(base: &str, levels: &str) -> Option<String> {
+    let (origin, path) = split(base)?;
+    if levels == "origin" {
+        return Some(origin.to_owned());
+    }
+    let levels = if levels.is_empty() { 0 } else { levels.strip_prefix("up")?.parse().ok()? };
+    let kept = (0..levels).try_fold(path.trim_end_matches('/'), |path, _| Some(path.rsplit_once('/')?.0))?;
+    Some(format!("{origin}{kept}"))
+}
+
+/// The host of a URL, without port.
+#[must_use]
+pub fn host(url: &str) -> Option<String> {
+    let (origin, _) = split(url)?;
+    let authority = origin.split_once("//")?.1;
+    let named = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    Some(named.map_or(authority, |(host, _)| host).to_ascii_lowercase())
+}
+
 /// The scheme of a URL, in lower case.
 #[must_use]
 pub fn scheme(url: &str) -> String {
-    url.split_once(':').map_or("", |(scheme, _)| scheme).to_ascii_lowercase()
+    url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase()
+}
+
+/// Whether a text can be a server's name for a job, to be put into a path or a body.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'.' | b':' | b'~' | b'-' | b'$');
+    text.bytes().all(plain) && !text.contains("..")
 }
 
 /// A URL without its query, for people.

@@ -52,7 +52,9 @@ pub fn judge(ended: &Ended) -> Result<(), Broken> {
 fn one_job(ended: &Ended) -> Result<(), String> {
     let there = ended.jobs.iter().filter(|job| job.fate != Fate::Lost).count();
     // A server that forgot its jobs gives another one for the same bytes or key, also to a kick-off that comes late.
-    let forgets = ended.forgets as usize + usize::from(ended.scenario.script.forget_jobs_after_polls.is_some());
+    let script = &ended.scenario.script;
+    let expire = script.forget_jobs_after_polls.is_some() || script.forget_after_end.is_some();
+    let forgets = ended.forgets as usize + usize::from(expire);
     if there > ended.scenario.jobs() + forgets { Err(format!("{there} jobs: {:?}", fates(ended))) } else { Ok(()) }
 }
 
@@ -114,12 +116,22 @@ fn true_words(ended: &Ended, job: Option<&JobRecord>) -> Vec<Outcome> {
     words
 }
 
-/// The job ended while the request to cancel it was on its way.
+/// The job ended while the request to cancel it was on its way, or between the look at it and that request, with the
+/// process dead and its clock set: then nobody can know that the look is old.
 fn crossed(ended: &Ended, job: &JobRecord) -> bool {
     let length_ms = ended.scenario.script.job_ms.unwrap_or(0);
     let over_ms = job.created_ms.saturating_add_signed(-ended.scenario.server_offset_ms).saturating_add(length_ms);
     let mut deletes = ended.sent.iter().filter(|sent| sent.method == "DELETE" && sent.url == job.status_url);
-    deletes.any(|delete| (over_ms..over_ms.saturating_add(ON_THE_WAY_MS)).contains(&delete.at_ms))
+    deletes.any(|delete| {
+        let late_ms = if ended.clock_sets > 0 && is_after_a_death(ended, delete) { u64::MAX } else { ON_THE_WAY_MS };
+        (over_ms..over_ms.saturating_add(late_ms)).contains(&delete.at_ms)
+    })
+}
+
+/// The process died between the request before this one and this one.
+fn is_after_a_death(ended: &Ended, sent: &Sent) -> bool {
+    let before = ended.sent.iter().rev().find(|other| other.at_ms < sent.at_ms);
+    before.is_some_and(|other| other.life < sent.life)
 }
 
 fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {

@@ -1,7 +1,7 @@
 //! One virtual time, seen by a client and a server whose clocks are not right.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fhir_import::{Clock, Sleep, VirtualClock};
@@ -34,18 +34,26 @@ impl Time {
 pub struct ClientClock {
     time: Time,
     offset_ms: AtomicI64,
+    sets: AtomicU32,
 }
 
 impl ClientClock {
     /// A clock that is right.
     #[must_use]
     pub fn new(time: Time) -> Self {
-        Self { time, offset_ms: AtomicI64::new(0) }
+        Self { time, offset_ms: AtomicI64::new(0), sets: AtomicU32::new(0) }
     }
 
     /// Sets it so much before or after the true time.
     pub fn set(&self, offset_ms: i64) {
         self.offset_ms.store(offset_ms, Ordering::Relaxed);
+        self.sets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was set.
+    #[must_use]
+    pub fn sets(&self) -> u32 {
+        self.sets.load(Ordering::Relaxed)
     }
 
     fn offset_ms(&self) -> i64 {

@@ -56,6 +56,8 @@ pub struct Ended {
     pub forgets: u32,
     /// Lives of the client's process.
     pub lives: u32,
+    /// How often its clock was set.
+    pub clock_sets: u32,
     /// The base URL of the server.
     pub base: String,
 }
@@ -251,6 +253,7 @@ impl Stage {
             history,
             forgets: self.wire.forgets(),
             lives,
+            clock_sets: self.clock.sets(),
             base: self.sandbox.base_url(),
             scenario,
         }

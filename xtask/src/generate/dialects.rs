@@ -18,7 +18,7 @@ const SECTIONS: [&str; 8] = ["detect", "inputs", "kick-off", "poll", "result", "
 
 /// The page. It shows the definitions as they are compiled into the component.
 pub fn page() -> Result<String> {
-    let dialects: Vec<Value> = serde_json::from_str(fhir_import_dialects::JSON)?;
+    let dialects = fhir_import_dialects::all().iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
     let mut page = INTRODUCTION.to_owned() + &head(["dialect", "servers", "how well it is proven"]);
     for dialect in &dialects {
         let name = text(&dialect["name"]);

@@ -1,6 +1,7 @@
 //! From the decisions' types to the contract's types.
 
 use fhir_import_records::ErrorClass;
+use fhir_import_workflow::plan::Document;
 use fhir_import_workflow::report::{Detection, Report, TypeCount, Verdict};
 use fhir_import_workflow::status::Phase;
 use fhir_import_workflow::transition::{DecisionKind, Event, Next, Pause, PauseReason, Transition, Wake, WakeReason};
@@ -18,9 +19,13 @@ pub fn error(error: Error) -> wit::Error {
     }
 }
 
-/// No dialect publishes documents yet.
 pub fn started(started: Started) -> wit::Started {
-    wit::Started { plan: started.plan, documents: Vec::new(), transition: transition(started.transition) }
+    let documents = started.documents.into_iter().map(document).collect();
+    wit::Started { plan: started.plan, documents, transition: transition(started.transition) }
+}
+
+fn document(document: Document) -> types::Document {
+    types::Document { name: document.name, media_type: document.media_type, content: document.content }
 }
 
 pub fn transition(transition: Transition) -> wit::Transition {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadErrors, Ready, Reply, State, SubmitLost};
-use crate::dialect::{FailureMeans, JobState, RecoveryClass};
+use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadResult, Ready, Reply, State};
+use crate::dialect::{CancelShape, FailureMeans, JobState};
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
 use crate::instant;
 use crate::outcome::Outcome;
@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::poll::{Meaning, classify, percent};
 use crate::report::Ending;
 use crate::result;
+use crate::template::Job;
 use crate::text::clip;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 use crate::url::{MAX_URL, Place, redact};
@@ -26,7 +27,9 @@ const WORDS: usize = 300;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AwaitStatus {
-    url: String,
+    /// The status URL, or the server's name for the job; none while it is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handle: Option<String>,
     due: Wake,
     /// The wait that the last answer about the job led to: a failed poll is not made again sooner.
     #[serde(default)]
@@ -73,39 +76,22 @@ struct Doubt {
 }
 
 impl AwaitStatus {
-    /// A kick-off was accepted: where is the job?
-    pub fn accepted(cx: &mut Cx<'_>, answer: &Answer) -> State {
-        cx.progress.accepted_ms = Some(cx.now_ms);
-        let mut values = answer.header_values("content-location").filter(|v| !v.is_empty());
-        let (Some(reference), None) = (values.next(), values.next()) else {
-            cx.tell(EventKind::SubmitLost, "the kick-off was accepted without one Content-Location");
-            let text = "The server accepted the kick-off, but did not say where the job is (no Content-Location, or \
-                        several). Find the job on the server and adopt its status URL.";
-            return SubmitLost::ask_a_person(cx, text);
-        };
-        if reference.len() > MAX_URL {
-            cx.tell(EventKind::SubmitLost, "the kick-off was accepted with a status URL that is too long to be kept");
-            let text = format!(
-                "The server accepted the kick-off, but its status URL has {} bytes, more than the {MAX_URL} that are kept. \
-                 Find the job on the server and adopt a shorter one.",
-                reference.len()
-            );
-            return SubmitLost::ask_a_person(cx, &text);
-        }
-        let first = pace::poll(answer, 0, cx.now_ms, cx.plan.policy.poll_max_ms);
-        // In full: whoever must adopt the job later, because nothing could be stored, has only this line.
-        cx.tell(EventKind::Accepted, format!("the server accepted the kick-off; its status is at {reference}"));
-        let same_bytes = cx.dialect().is_some_and(|d| d.recovery.class == RecoveryClass::SameBytes);
-        Self::at(cx, reference, first, if same_bytes { Starter::Perhaps } else { Starter::Us })
+    /// A kick-off was accepted, and another request says where the status is.
+    pub fn unnamed(cx: &mut Cx<'_>, starter: Starter) -> State {
+        (cx.progress.words, cx.progress.percent) = (None, None);
+        let due = pace::soon(cx.now_ms);
+        Self::new(None, due, cx.now_ms, starter).waits(cx)
     }
 
-    /// The server knows our key: an earlier kick-off was accepted, and this is the status URL of its job.
-    pub fn known_already(cx: &mut Cx<'_>, reference: &str) -> State {
+    /// The server knows our key: an earlier kick-off was accepted, and this is the handle of its job, if it has one.
+    pub fn known_already(cx: &mut Cx<'_>, handle: Option<&str>) -> State {
         cx.progress.accepted_ms = Some(cx.now_ms);
-        let text =
-            format!("the server has accepted this kick-off before; the status of its job is at {}", redact(reference));
-        cx.tell(EventKind::Accepted, text);
-        Self::soon_at(cx, reference, Starter::Us)
+        let place = handle.map_or(String::new(), |handle| format!("; the status of its job is at {}", redact(handle)));
+        cx.tell(EventKind::Accepted, format!("the server has accepted this kick-off before{place}"));
+        match handle {
+            Some(handle) => Self::soon_at(cx, handle, Starter::Us),
+            None => Self::unnamed(cx, Starter::Us),
+        }
     }
 
     /// The job was found in the server's list.
@@ -126,30 +112,28 @@ impl AwaitStatus {
         Self::at(cx, reference, soon, starter)
     }
 
-    fn at(cx: &mut Cx<'_>, reference: &str, due: Wake, starter: Starter) -> State {
+    /// The job is at a status URL, or has a name.
+    pub(super) fn at(cx: &mut Cx<'_>, reference: &str, due: Wake, starter: Starter) -> State {
         // What the job before this one said of its progress is over.
         (cx.progress.words, cx.progress.percent) = (None, None);
-        let url = match cx.plan.base().place(reference) {
-            Place::SameOrigin(url) | Place::Foreign(url) => url,
-            Place::Rebased(url) => {
-                let text = format!(
-                    "the status URL {} is on another origin; asked at {} instead",
-                    redact(reference),
-                    redact(&url)
-                );
-                cx.tell(EventKind::Rebased, text);
-                url
-            }
-        };
-        let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
-        let job = Self { url, due, healthy_ms, running: 0, failures: 0, senseless: 0, doubt: None, starter };
-        job.waits(cx)
+        let handle = placed(cx, reference);
+        Self::new(Some(handle), due, cx.now_ms, starter).waits(cx)
     }
 
-    /// The status URL.
+    fn new(handle: Option<String>, due: Wake, now_ms: u64, starter: Starter) -> Self {
+        let healthy_ms = due.at_ms.saturating_sub(now_ms);
+        Self { handle, due, healthy_ms, running: 0, failures: 0, senseless: 0, doubt: None, starter }
+    }
+
+    /// The status URL, or the server's name for the job.
     #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn handle(&self) -> Option<&str> {
+        self.handle.as_deref()
+    }
+
+    /// The same, for people.
+    fn shown(&self) -> String {
+        self.handle.as_deref().map_or_else(|| "no status URL yet".to_owned(), redact)
     }
 
     /// Who started it.
@@ -177,9 +161,28 @@ impl AwaitStatus {
         Self { due, ..self }
     }
 
-    pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        let accept = cx.dialect().map_or("application/json", |d| d.poll.accept.as_str());
-        Ask::Send(Exchange::get(self.url.clone(), accept, KEEP_DOCUMENT))
+    pub(super) fn ask(&self, cx: &Cx<'_>) -> Ask {
+        let exchange = match &self.handle {
+            Some(handle) => poll(cx, handle),
+            None => status_request(cx),
+        };
+        exchange.map_or(Ask::Stay, Ask::Send)
+    }
+
+    /// The request that cancels the job; none, where there is no such.
+    #[must_use]
+    pub fn cancel(&self, cx: &Cx<'_>) -> Option<Exchange> {
+        let rule = &cx.dialect()?.cancel;
+        match rule.shape {
+            CancelShape::Delete => Some(Exchange::delete(self.handle.clone()?)),
+            CancelShape::Post => {
+                let job = self.job(cx)?;
+                let body = rule.body.as_ref().map_or(Ok(String::new()), |body| job.body(body)).ok()?;
+                let rules = (&job.dialect.kick_off.content_type, &job.dialect.poll.accept);
+                Some(Exchange::post(job.url(rule.url.as_ref()?).ok()?, rules.0, rules.1, body))
+            }
+            CancelShape::None => None,
+        }
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -210,7 +213,7 @@ impl AwaitStatus {
         if failure.kind == FailureKind::Denied {
             let text = format!(
                 "The server names a status URL that is not allowed: {}. If it is right, allow its origin.",
-                redact(&self.url)
+                self.shown()
             );
             let back = State::AwaitStatus(self.soon(cx.now_ms));
             return Paused::stop(cx, PauseReason::UntrustedStatusUrl, text, back);
@@ -218,8 +221,14 @@ impl AwaitStatus {
         self.again(cx, None, &failure.text)
     }
 
-    fn running(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+    fn running(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         self.note_progress(cx, answer);
+        if self.handle.is_none()
+            && let Some(reference) = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()))
+        {
+            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
+            self.handle = Some(placed(cx, reference));
+        }
         let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
         let running = self.running.saturating_add(1);
         let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
@@ -294,7 +303,7 @@ impl AwaitStatus {
             return if wavers { asked_again.unless_late(cx) } else { State::AwaitStatus(asked_again) };
         }
         match means {
-            JobState::Running => State::AwaitStatus(self),
+            JobState::Running | JobState::Busy | JobState::Credentials => State::AwaitStatus(self),
             JobState::Ended => self.ended(cx, answer),
             JobState::Failed => failed(cx, answer),
             JobState::Cancelled => Finished::cancelled(cx, "The server says that the job was cancelled."),
@@ -316,7 +325,7 @@ impl AwaitStatus {
     fn age(&self, cx: &Cx<'_>, answer: &Answer) -> Age {
         let member = cx.dialect().and_then(|d| d.result.created.as_ref()).filter(|_| self.starter != Starter::Adopted);
         let Some(member) = member else { return Age::Ours };
-        let created = answer.json().and_then(|body| instant::parse(body[member.as_str()].as_str()?));
+        let created = answer.json().and_then(|body| instant::parse(&member.text(&body)?));
         match created.zip(cx.progress.server_ms) {
             Some((created, since)) if created < since => Age::Older,
             Some(_) => Age::Ours,
@@ -328,7 +337,7 @@ impl AwaitStatus {
         let text = format!(
             "The kick-off led to a job that has ended ({}), and nobody can tell whether it is of this import or of before: \
              the server did not say when it was created, or what its time was. If it is of this import, or as good, adopt it.",
-            redact(&self.url)
+            self.shown()
         );
         Paused::stop(cx, PauseReason::SubmitUnknown, text, State::AwaitStatus(self.soon(cx.now_ms)))
     }
@@ -337,15 +346,19 @@ impl AwaitStatus {
         let text = format!(
             "The server answered the kick-off with a job that is older than this import ({}): nothing was imported for this one. If that job is as good, adopt it; to have the files imported once \
              more, give up and change what is sent, for example with --set input-source=TEXT.",
-            redact(&self.url)
+            self.shown()
         );
         Paused::stop(cx, PauseReason::NotOurJob, text, State::AwaitStatus(self.soon(cx.now_ms)))
     }
 
     fn ended(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return State::AwaitStatus(self) };
+        if let Some(url) = dialect.result.url.as_ref().and_then(|url| self.job(cx)?.url(url).ok()) {
+            cx.tell(EventKind::StatusComplete, "the server says that the job ended");
+            return ReadResult::enter(cx, self, &url);
+        }
         let mut tally = cx.progress.tally.clone();
-        let Some(offered) = result::read(dialect.result.shape, answer, cx.plan, &mut tally) else {
+        let Some(offered) = result::read(&dialect.result, answer, cx.plan, &mut tally) else {
             return self.senseless(cx, answer);
         };
         match self.age(cx, answer) {
@@ -356,7 +369,47 @@ impl AwaitStatus {
         cx.tell(EventKind::StatusComplete, "the server says that the job ended");
         cx.progress.tally = tally;
         cx.progress.percent = Some(100.0);
-        if offered.is_empty() { job_over(cx) } else { ReadErrors::enter(cx, offered) }
+        ReadResult::read_first(cx, self, offered)
+    }
+
+    fn job<'a>(&'a self, cx: &'a Cx<'_>) -> Option<Job<'a>> {
+        Some(Job { handle: self.handle(), ..cx.job()? })
+    }
+}
+
+/// The request for the status of a job.
+fn poll(cx: &Cx<'_>, handle: &str) -> Option<Exchange> {
+    let rule = &cx.dialect()?.poll;
+    let job = Job { handle: Some(handle), ..cx.job()? };
+    let url = rule.url.as_ref().map_or_else(|| Some(handle.to_owned()), |url| job.url(url).ok())?;
+    let exchange = match &rule.body {
+        Some(body) => Exchange::post(url, &job.dialect.kick_off.content_type, &rule.accept, job.body(body).ok()?),
+        None => Exchange::get(url, &rule.accept, KEEP_DOCUMENT),
+    };
+    Some(exchange.with(rule.headers.rows().map(|(name, value)| (name, value.as_str()))))
+}
+
+/// The request for the status URL of a job that was accepted without one.
+fn status_request(cx: &Cx<'_>) -> Option<Exchange> {
+    let (rule, job) = (cx.dialect()?.poll.status_request.as_ref()?, cx.job()?);
+    let exchange =
+        Exchange::post(job.url(&rule.url).ok()?, &rule.content_type, &rule.accept, job.body(&rule.body).ok()?);
+    Some(exchange.with(rule.prefer.as_deref().map(|prefer| ("prefer", prefer))))
+}
+
+/// Where a status URL of the server's is asked for; a name stays as it is.
+fn placed(cx: &mut Cx<'_>, reference: &str) -> String {
+    if cx.dialect().is_some_and(|d| d.poll.url.is_some()) {
+        return reference.to_owned();
+    }
+    match cx.plan.base().place(reference) {
+        Place::SameOrigin(url) | Place::Foreign(url) => url,
+        Place::Rebased(url) => {
+            let text =
+                format!("the status URL {} is on another origin; asked at {} instead", redact(reference), redact(&url));
+            cx.tell(EventKind::Rebased, text);
+            url
+        }
     }
 }
 
@@ -372,7 +425,7 @@ fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
 pub(super) fn job_over(cx: &mut Cx<'_>) -> State {
     cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);
     if cx.dialect().is_some_and(|d| cx.progress.jobs_done < cx.plan.batches(d)) {
-        cx.progress.anew = 0;
+        (cx.progress.anew, cx.progress.uploaded) = (0, 0);
         return Ready::fresh(cx);
     }
     let ending = all_over(cx);
@@ -401,6 +454,11 @@ fn all_over(cx: &Cx<'_>) -> Ending {
         }
         Some(imported) => {
             let sentence = format!("The server says that it imported {imported} resources and rejected none.");
+            Ending::new(Outcome::Succeeded, sentence, "")
+        }
+        None if cx.says_nothing_more() => {
+            let sentence =
+                "The server took the kick-off and says nothing more: only what was read back shows what it did.";
             Ending::new(Outcome::Succeeded, sentence, "")
         }
         None => Ending::new(Outcome::Succeeded, "The server says that the job ended, and names no error.", ""),

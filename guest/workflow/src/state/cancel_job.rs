@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State};
 use crate::dialect::JobState;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::Answer;
 use crate::pace;
 use crate::poll::{Meaning, classify};
 use crate::transition::{EventKind, PauseReason, Wake};
@@ -60,7 +60,7 @@ impl CancelJob {
             Stage::Delete(looked_ms) if cx.now_ms > looked_ms.saturating_add(LOOK_MS) => {
                 Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
             }
-            Stage::Delete(_) => Ask::Send(Exchange::delete(self.job.url().to_owned())),
+            Stage::Delete(_) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
             Stage::Look | Stage::Confirm => self.job.ask(cx),
         }
     }
@@ -87,7 +87,10 @@ impl CancelJob {
             Meaning::Job(JobState::Cancelled, _) => {
                 Finished::cancelled(cx, "The server says that the job was cancelled already.")
             }
-            Meaning::Busy | Meaning::Broken | Meaning::Senseless => {
+            Meaning::Busy
+            | Meaning::Broken
+            | Meaning::Senseless
+            | Meaning::Job(JobState::Busy | JobState::Credentials, _) => {
                 self.again(cx, ATTEMPTS, Some(answer), &format!("the status request was answered {}", answer.status))
             }
             Meaning::Credentials => self.credentials(cx, answer),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Ask, Cx, Finished, Paused, Ready, Reply, State};
-use crate::detect::{Capabilities, consult_definition};
+use crate::detect::{self, Capabilities, Finding, consult_definition};
 use crate::dialect::Confidence;
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
 use crate::outcome::Outcome;
@@ -79,13 +79,22 @@ impl ReadCapabilities {
         let Some(capabilities) = answer.json().as_ref().and_then(Capabilities::read) else {
             return not_fhir(cx, "GET metadata did not answer a CapabilityStatement in JSON");
         };
-        let finding = capabilities.find(&cx.plan.dialects);
-        cx.progress.chosen = finding.index.and_then(|i| u32::try_from(i).ok());
-        cx.progress.detection = finding.detection.bounded();
-        match finding.index {
-            Some(_) => State::ReadDefinition(ReadDefinition { url: definition_url(cx, finding.definition.as_deref()) }),
-            None => decide(cx),
-        }
+        found(cx, capabilities.find(&cx.plan.all_dialects()))
+    }
+}
+
+/// What the name of the host says is not asked for.
+pub fn by_host(cx: &mut Cx<'_>) -> Option<State> {
+    let finding = detect::by_host(&cx.plan.all_dialects(), &cx.plan.base_url)?;
+    Some(found(cx, finding))
+}
+
+fn found(cx: &mut Cx<'_>, finding: Finding) -> State {
+    cx.progress.chosen = finding.index;
+    cx.progress.detection = finding.detection.bounded();
+    match finding.definition {
+        Some(definition) => State::ReadDefinition(ReadDefinition { url: definition_url(cx, definition.as_deref()) }),
+        None => decide(cx),
     }
 }
 
@@ -115,12 +124,11 @@ impl ReadDefinition {
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         let definition = reply.ok().filter(|a| a.status == 200).and_then(|a| a.json()).and_then(pick);
         let mut detection = cx.progress.detection.clone();
-        match (definition, cx.dialect()) {
-            (Some(definition), Some(dialect)) => consult_definition(&mut detection, dialect, &definition),
-            _ => detection.evidence.push("Its OperationDefinition could not be read.".to_owned()),
-        }
-        if detection.dialect.is_none() {
-            cx.progress.chosen = None;
+        match definition {
+            Some(definition) => {
+                cx.progress.chosen = consult_definition(&mut detection, &cx.plan.all_dialects(), &definition);
+            }
+            None => detection.evidence.push("Its OperationDefinition could not be read.".to_owned()),
         }
         cx.progress.detection = detection.bounded();
         decide(cx)

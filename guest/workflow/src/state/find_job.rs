@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Ask, AwaitStatus, Cx, Paused, Ready, Reply, State, SubmitLost};
-use crate::dialect::JobList;
+use crate::dialect::{JobList, WithoutJobs};
 use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
 use crate::instant;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
@@ -50,8 +50,10 @@ impl FindJob {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        let Some(list) = list(cx) else { return Ask::Become(SubmitLost::ask_a_person(cx, NO_LIST)) };
-        Ask::Send(Exchange::get(cx.plan.base().join(&list.path), &list.accept, KEEP_DOCUMENT))
+        match read_list(cx, KEEP_DOCUMENT) {
+            Some(exchange) => Ask::Send(exchange),
+            None => Ask::Become(SubmitLost::ask_a_person(cx, NO_LIST)),
+        }
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -116,8 +118,13 @@ impl FindJob {
     }
 }
 
-/// Where the server lists its jobs.
-pub(super) fn list<'a>(cx: &'a Cx<'_>) -> Option<&'a JobList> {
+/// The request for the server's list of jobs.
+pub(super) fn read_list(cx: &Cx<'_>, keep: usize) -> Option<Exchange> {
+    let list = list(cx)?;
+    Some(Exchange::get(cx.job()?.url(&list.url).ok()?, &list.accept, keep))
+}
+
+fn list<'a>(cx: &'a Cx<'_>) -> Option<&'a JobList> {
     cx.dialect()?.recovery.list.as_ref()
 }
 
@@ -137,15 +144,23 @@ struct Candidates {
 fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Candidates> {
     let list = list(cx)?;
     let since_ms = cx.progress.server_ms?;
-    let source = list.source_member.as_ref().and_then(|member| Some((member, cx.job()?.source())));
+    let source = list.import_source.as_ref().and_then(|path| Some((path, cx.job()?.source())));
     let body = answer.json()?;
-    let created = |job: &Value| job[&list.created].as_str().and_then(instant::parse);
+    let created = |job: &Value| list.created.text(job).as_deref().and_then(instant::parse);
     let ours = |job: &&Value| {
         created(job).is_none_or(|at| at >= since_ms)
-            && source.as_ref().is_none_or(|(member, source)| job[member.as_str()] == source.as_str())
+            && list.holds.as_ref().is_none_or(|condition| condition.fits(job))
+            && source.as_ref().is_none_or(|(path, source)| path.text(job).as_ref() == Some(source))
     };
-    let url = |job: &Value| job[&list.status_url].as_str().filter(|url| url.len() <= MAX_URL).map(str::to_owned);
-    let jobs: Vec<&Value> = body[&list.jobs].as_array()?.iter().filter(ours).collect();
+    let handle = |job: &Value| list.handle.text(job).filter(|handle| handle.len() <= MAX_URL);
+    if list.more.as_ref().and_then(|path| path.text(&body)).is_some_and(|more| !more.is_empty()) {
+        return None;
+    }
+    let listed = match list.jobs.find(&body) {
+        None if list.without == WithoutJobs::NoJobs && body.is_object() => &[][..],
+        jobs => jobs?.as_array()?,
+    };
+    let jobs: Vec<&Value> = listed.iter().filter(ours).collect();
     let undated = jobs.iter().filter(|job| created(job).is_none()).count();
-    Some(Candidates { urls: jobs.into_iter().map(url).collect::<Option<_>>()?, undated })
+    Some(Candidates { urls: jobs.into_iter().map(handle).collect::<Option<_>>()?, undated })
 }

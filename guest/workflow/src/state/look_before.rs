@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::find_job;
+use super::find_job::read_list;
 use super::{Ask, Cx, Paused, Ready, Reply, State};
 use crate::exchange::{Answer, Exchange, KEEP_NOTHING};
 use crate::instant;
@@ -31,9 +31,8 @@ impl LookBefore {
 
     /// Of the list that may be searched later, it is worth knowing that it can be read.
     pub(super) fn ask(cx: &Cx<'_>) -> Ask {
-        let (path, accept) =
-            find_job::list(cx).map_or(("metadata", "application/fhir+json"), |list| (&list.path, &list.accept));
-        Ask::Send(Exchange::get(cx.plan.base().join(path), accept, KEEP_NOTHING))
+        let metadata = || Exchange::get(cx.plan.base().join("metadata"), "application/fhir+json", KEEP_NOTHING);
+        Ask::Send(read_list(cx, KEEP_NOTHING).unwrap_or_else(metadata))
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AwaitStatus, Cx, Starter, State};
-use crate::dialect::CancelShape;
 use crate::text::clip;
 use crate::transition::{DecisionKind, EventKind, Pause, PauseReason};
 
@@ -32,8 +31,7 @@ enum CanCancel {
 
 impl CanCancel {
     fn of(cx: &Cx<'_>, back: &State) -> Self {
-        let deletes = cx.dialect().is_some_and(|d| d.cancel.shape == CancelShape::Delete);
-        match back.job().filter(|_| deletes).map(AwaitStatus::starter) {
+        match back.job().filter(|job| job.cancel(cx).is_some()).map(AwaitStatus::starter) {
             None => Self::No,
             Some(Starter::Us) => Self::Yes,
             Some(Starter::Perhaps | Starter::Adopted) => Self::Forced,

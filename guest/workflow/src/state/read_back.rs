@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Ask, Cx, Finished, Paused, Reply, State};
+use crate::dialect::Reads;
 use crate::exchange::{Answer, Exchange, Failure, KEEP_DOCUMENT, KEEP_STATUS};
 use crate::outcome::Outcome;
 use crate::pace;
@@ -15,6 +16,9 @@ use crate::text::clip;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 
 const ACCEPT: &str = "application/fhir+json";
+
+/// The query that counts a type, on a server of which nothing is known.
+const COUNT: &str = "_summary=count";
 
 /// How often a read that was not answered is made: for five to eight minutes. What was imported waits.
 const ATTEMPTS: u32 = 10;
@@ -50,9 +54,7 @@ enum Reading {
 /// A read that no cache may answer: some servers answer the same search from memory for a minute (RFC 9111 §5.2.1.4;
 /// HAPI FHIR, "search result caching").
 fn fresh(url: String, keep: usize) -> Exchange {
-    let mut exchange = Exchange::get(url, ACCEPT, keep);
-    exchange.headers.push(("cache-control", "no-cache".to_owned()));
-    exchange
+    Exchange::get(url, ACCEPT, keep).with([("cache-control", "no-cache")])
 }
 
 impl ReadBackState {
@@ -75,12 +77,14 @@ impl ReadBackState {
     }
 
     fn url(&self, cx: &Cx<'_>) -> Option<Exchange> {
-        let base = cx.plan.base();
+        let (base, rule) = (cx.plan.base(), cx.dialect().map(|d| &d.verify));
         if let Some(reference) = self.sample(cx).map(|i| &cx.plan.samples[i as usize].reference) {
-            return Some(fresh(base.join(reference), KEEP_DOCUMENT));
+            let search = reference.replacen('/', "?_id=", 1);
+            let path = if rule.is_some_and(|rule| rule.reads == Reads::BySearch) { &search } else { reference };
+            return Some(fresh(base.join(path), KEEP_DOCUMENT));
         }
-        let kind = &self.expected(cx)?.resource_type;
-        Some(fresh(base.join(&format!("{kind}?_summary=count")), KEEP_STATUS))
+        let (kind, count) = (&self.expected(cx)?.resource_type, rule.map_or(COUNT, |rule| rule.count.as_str()));
+        Some(fresh(base.join(&format!("{kind}?{count}")), KEEP_STATUS))
     }
 
     /// The place in the plan of the sample that is read.
@@ -239,6 +243,11 @@ fn judge(said: Ending, cx: &Cx<'_>) -> Ending {
             let why = seen.stopped.as_deref().unwrap_or("the server does not tell");
             Ending::new(Outcome::AnswerNotUnderstood, format!("Nothing could be read back: {why}."), "Try again later.")
         }
+        Verdict::NotVerified if cx.says_nothing_more() && said.outcome == Outcome::Succeeded => {
+            let sentence = "This server never says how an import ended, and nothing of it could be read back.";
+            let advice = "Look at the server's log. With files that are checked first, resources are read back.";
+            Ending::new(Outcome::VerificationFailed, sentence, advice)
+        }
         _ => said,
     }
 }
@@ -288,13 +297,21 @@ fn compare(cx: &Cx<'_>, i: u32, answer: &Answer) -> Found {
     if matches!(answer.status, 404 | 410) {
         return Found::Missing;
     }
-    match answer.json().filter(|body| answer.status == 200 && body["resourceType"].is_string()) {
+    match answer.json().filter(|body| answer.status == 200 && body["resourceType"].is_string()).map(found_by_search) {
         Some(resource) if names(&resource, &sample.reference) => {
             let equal = sample.fingerprint.is_empty() || fingerprint(&resource) == sample.fingerprint;
             if equal { Found::Equal } else { Found::Different }
         }
         Some(_) => Found::Missing,
         None => Found::Unreadable,
+    }
+}
+
+/// A resource as it came, or the one that a search found.
+fn found_by_search(body: Value) -> Value {
+    match body["entry"].as_array().and_then(|entries| entries.first()) {
+        Some(entry) if body["type"] == "searchset" => entry["resource"].clone(),
+        _ => body,
     }
 }
 

@@ -7,6 +7,7 @@ use super::await_status::job_over;
 use super::{Ask, Cx, Reply, State};
 use crate::exchange::{Answer, Exchange, FailureKind};
 use crate::progress::CLASSES;
+use crate::result::{ErrorFile, Rows};
 use crate::transition::{EventKind, Wake};
 
 /// Error files that are read; the counts of all of them are in the manifest.
@@ -27,7 +28,7 @@ const ATTEMPTS: u32 = 3;
 #[serde(rename_all = "kebab-case")]
 pub struct ReadErrors {
     /// Still to be read, the current one last.
-    files: Vec<String>,
+    files: Vec<ErrorFile>,
     offset: u64,
     etag: Option<String>,
     failures: u32,
@@ -43,10 +44,12 @@ struct Piece<'a> {
 
 impl ReadErrors {
     /// Starts with the first file.
-    pub fn enter(cx: &mut Cx<'_>, offered: Vec<String>) -> State {
-        let all = offered.len();
-        let mut files: Vec<String> = offered.into_iter().filter(|url| url.len() <= MAX_URL).take(MAX_FILES).collect();
+    pub fn enter(cx: &mut Cx<'_>, offered: Vec<ErrorFile>) -> State {
+        let (all, uncounted) = (offered.len(), uncounted(&offered));
+        let mut files: Vec<_> = offered.into_iter().filter(|file| file.url.len() <= MAX_URL).take(MAX_FILES).collect();
         if files.len() < all {
+            // What is not read may hold errors: each such file counts as one.
+            cx.progress.tally.add_rejected(None, uncounted.saturating_sub(self::uncounted(&files)));
             cx.tell(EventKind::ErrorFile, format!("{} of {all} error files are read here", files.len()));
         }
         if files.is_empty() {
@@ -63,17 +66,17 @@ impl ReadErrors {
     }
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
-        let Some(url) = self.files.last() else { return Ask::Become(job_over(cx)) };
-        let url = match cx.plan.base().place(url) {
+        let Some(file) = self.files.last() else { return Ask::Become(job_over(cx)) };
+        let url = match cx.plan.base().place(&file.url) {
             crate::url::Place::Rebased(url) | crate::url::Place::SameOrigin(url) | crate::url::Place::Foreign(url) => {
                 url
             }
         };
         let keep = usize::try_from(PIECE).unwrap_or(usize::MAX);
-        let mut exchange = Exchange::get(url, "application/fhir+ndjson, application/json;q=0.5", keep);
-        exchange.headers.push(("range", format!("bytes={}-{}", self.offset, self.offset.saturating_add(PIECE - 1))));
-        exchange.headers.extend(self.etag.clone().map(|etag| ("if-match", etag)));
-        Ask::Send(exchange)
+        let range = format!("bytes={}-{}", self.offset, self.offset.saturating_add(PIECE - 1));
+        let exchange = Exchange::get(url, "application/fhir+ndjson, application/json;q=0.5", keep);
+        let exchange = exchange.with([("range", range.as_str())]);
+        Ask::Send(exchange.with(self.etag.as_deref().map(|etag| ("if-match", etag))))
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -83,10 +86,10 @@ impl ReadErrors {
             Ok(answer) if matches!(answer.status, 429 | 500..) => self.again(cx, Some(&answer)),
             Ok(answer) => {
                 let text = format!("cannot be read: the server answers {}", answer.status);
-                self.next_file(cx, &text)
+                self.unreadable(cx, &text)
             }
             Err(failure) if matches!(failure.kind, FailureKind::Denied | FailureKind::Tls) => {
-                self.next_file(cx, &format!("cannot be read: {}", failure.text))
+                self.unreadable(cx, &format!("cannot be read: {}", failure.text))
             }
             Err(_) => self.again(cx, None),
         }
@@ -104,7 +107,7 @@ impl ReadErrors {
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>) -> State {
         let failures = self.failures.saturating_add(1);
         if failures >= ATTEMPTS {
-            return self.next_file(cx, "cannot be read: the server does not answer");
+            return self.unreadable(cx, "cannot be read: the server does not answer");
         }
         let wake = cx.back_off(answer, failures);
         State::ReadErrors(Self { failures, due: Some(wake), ..self })
@@ -115,7 +118,11 @@ impl ReadErrors {
         let mut triage = Triage::new(CLASSES);
         // Where rows point to is for whoever holds the input files; here the kinds count.
         let _ = triage.feed(piece.bytes);
-        cx.progress.tally.add_errors(triage.finish().classes);
+        let read = triage.finish();
+        if self.files.last().is_some_and(|file| file.rows == Rows::Uncounted) {
+            cx.progress.tally.add_rejected(None, read.failures);
+        }
+        cx.progress.tally.add_errors(read.classes);
         match piece.next {
             Some(next) if next < MAX_READ => {
                 let etag = answer.header("etag").filter(|tag| is_strong(tag)).map(str::to_owned);
@@ -144,14 +151,27 @@ impl ReadErrors {
         Piece { bytes: &body[..lines], next: next.or(Some(MAX_READ)) }
     }
 
+    /// What only this file counts may be errors, and counts as one.
+    fn unreadable(self, cx: &mut Cx<'_>, how: &str) -> State {
+        if self.files.last().is_some_and(|file| file.rows == Rows::Uncounted) {
+            cx.progress.tally.add_rejected(None, 1);
+        }
+        self.next_file(cx, how)
+    }
+
     fn next_file(mut self, cx: &mut Cx<'_>, how: &str) -> State {
-        let url = self.files.pop().unwrap_or_default();
+        let url = self.files.pop().map(|file| file.url).unwrap_or_default();
         cx.tell(EventKind::ErrorFile, format!("error file {} {how}", crate::url::redact(&url)));
         if self.files.is_empty() {
             return job_over(cx);
         }
         State::ReadErrors(Self { offset: 0, etag: None, failures: 0, due: None, ..self })
     }
+}
+
+/// Files whose errors only they tell.
+fn uncounted(files: &[ErrorFile]) -> u64 {
+    files.iter().filter(|file| file.rows == Rows::Uncounted).count() as u64
 }
 
 /// `Content-Range: bytes START-END/TOTAL`, the total `*` when the server does not know it (RFC 9110 §14.4).

@@ -2,17 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, AwaitStatus, Cx, Finished, LookBefore, Paused, Reply, State, SubmitLost};
-use crate::body::{self, BodyError};
-use crate::dialect::Dialect;
-use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_STATUS, Method};
+use super::{Ask, AwaitStatus, Cx, Finished, LookBefore, Paused, Reply, State, SubmitLost, accepted};
+use crate::dialect::{Dialect, Duplicate};
+use crate::exchange::{Answer, Exchange, Failure, FailureKind, Head, KEEP_STATUS};
+use crate::inputs;
 use crate::outcome::Outcome;
 use crate::progress::CLASSES;
 use crate::report::Ending;
 use crate::request::Purpose;
+use crate::result;
+use crate::settings;
 use crate::state::ReadBackState;
 use crate::transition::{EventKind, PauseReason, Wake};
-use crate::url;
 
 /// How often a kick-off that provably was not accepted is tried before the server counts as unreachable.
 const ATTEMPTS: u32 = 3;
@@ -68,28 +69,21 @@ impl Ready {
         let Some(dialect) = cx.dialect().cloned() else { return Self::fresh(cx) };
         match Self::problem(cx, &dialect) {
             Some(ending) => Finished::end(cx, ending),
-            None => Self::fresh(cx),
+            None => {
+                inputs::told(cx.plan, &dialect).into_iter().for_each(|line| cx.tell(EventKind::InputsTold, line));
+                Self::fresh(cx)
+            }
         }
     }
 
     fn problem(cx: &Cx<'_>, dialect: &Dialect) -> Option<Ending> {
-        let allowed = &dialect.inputs.schemes;
-        if let Some(input) = cx.plan.inputs.iter().find(|i| !allowed.contains(&url::scheme(&i.url))) {
-            let what = format!("This server does not fetch {} URLs.", url::scheme(&input.url));
-            let advice = format!("Put the files where it can fetch them: {}.", allowed.join(", "));
-            return Some(Ending::new(Outcome::InputInvalid, what, advice));
-        }
-        match body::fill(&dialect.kick_off.body, &cx.job()?) {
-            Ok(_) => None,
-            Err(BodyError::MissingSetting(name)) => {
-                let what = format!("The dialect {} needs a value for {name}.", dialect.name);
-                Some(Ending::new(Outcome::Usage, what, format!("Give it: --set {name}=VALUE.")))
-            }
-            Err(BodyError::UnknownVariable(name)) => {
-                let what = format!("The dialect {} uses the variable ${{{name}}}, which does not exist.", dialect.name);
-                Some(Ending::new(Outcome::Usage, what, "Mend the dialect file."))
-            }
-        }
+        let problem = inputs::problem(cx.plan, dialect).or_else(|| settings::problem(cx.plan, dialect));
+        problem.or_else(|| {
+            let job = cx.job()?;
+            let document = dialect.document.as_ref().map(|document| job.fill(&document.content));
+            let filled = document.transpose().and_then(|_| job.fill(&dialect.kick_off.body)).err()?;
+            Some(settings::missing(dialect, &filled))
+        })
     }
 
     /// When it may be sent.
@@ -109,12 +103,12 @@ impl Ready {
     /// The kick-off itself.
     pub fn kick_off(cx: &Cx<'_>) -> Option<Exchange> {
         let dialect = cx.dialect()?;
-        let kick_off = &dialect.kick_off;
-        let body = serde_json::to_string(&body::fill(&kick_off.body, &cx.job()?).ok()?).ok()?;
-        let mut headers = vec![("content-type", kick_off.content_type.clone()), ("accept", kick_off.accept.clone())];
-        headers.extend(kick_off.prefer.clone().map(|prefer| ("prefer", prefer)));
-        let url = cx.plan.base().join(&kick_off.path);
-        Some(Exchange { method: Method::Post, url, headers, body: Some(body), keep: KEEP_STATUS })
+        let (rule, job) = (&dialect.kick_off, cx.job()?);
+        let (url, body) = (job.url(&rule.url).ok()?, job.body(&rule.body).ok()?);
+        let exchange = Exchange::post(url, &rule.content_type, &rule.accept, body);
+        let exchange = exchange.with(rule.prefer.as_deref().map(|prefer| ("prefer", prefer)));
+        let exchange = exchange.with(rule.headers.rows().map(|(name, value)| (name, value.as_str())));
+        Some(Exchange { keep: KEEP_STATUS, head: Head::SaysAll, ..exchange })
     }
 
     /// What came of the kick-off.
@@ -149,19 +143,18 @@ impl Ready {
     }
 
     fn accepted_or_not(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
-        if let Some(url) = known_already(cx, answer) {
-            return AwaitStatus::known_already(cx, &url);
+        if let Some(rule) = duplicate(cx, answer) {
+            let handle = rule.handle.as_ref().and_then(|handle| cx.job()?.url(handle).ok());
+            return AwaitStatus::known_already(cx, handle.as_deref());
         }
-        let accepted = cx.dialect().is_some_and(|d| d.kick_off.accepted.contains(&answer.status));
         match answer.status {
-            _ if accepted => AwaitStatus::accepted(cx, answer),
-            429 | 503 if !cx.is_late() => {
-                self.again(cx, Some(answer), &format!("the server is busy: it answered {}", answer.status))
-            }
-            429 | 503 => {
-                let text =
-                    format!("The server was busy until the deadline: it answers {} to the kick-off.", answer.status);
+            _ if is_accepted(cx, answer) => accepted::enter(cx, answer, self.failures.saturating_add(1)),
+            status if is_busy(cx, answer) && cx.is_late() => {
+                let text = format!("The server was busy until the deadline: it answers {status} to the kick-off.");
                 self.over(cx, Ending::new(Outcome::Refused, text, "No import was started. Run again later."))
+            }
+            status if is_busy(cx, answer) => {
+                self.again(cx, Some(answer), &format!("the server is busy: it answered {status}"))
             }
             401 | 403 => {
                 let text = format!("The server answers {} to the kick-off: it wants other credentials.", answer.status);
@@ -206,18 +199,30 @@ impl Ready {
     }
 }
 
+/// A refusal whose body is a result is one: of files whose every line was refused.
+fn is_accepted(cx: &Cx<'_>, answer: &Answer) -> bool {
+    let Some(dialect) = cx.dialect().filter(|d| d.kick_off.accepted.contains(&answer.status)) else { return false };
+    answer.status < 400 || result::read(&dialect.result, answer, cx.plan, &mut cx.progress.tally.clone()).is_some()
+}
+
+fn is_busy(cx: &Cx<'_>, answer: &Answer) -> bool {
+    let text = cx.dialect().and_then(|d| d.kick_off.busy.as_ref()).filter(|_| answer.status >= 400);
+    matches!(answer.status, 429 | 503)
+        || text.is_some_and(|text| String::from_utf8_lossy(&answer.body).contains(text.as_str()))
+}
+
 /// The server says that it has the job with our key already: an earlier kick-off of ours was accepted.
-fn known_already(cx: &Cx<'_>, answer: &Answer) -> Option<String> {
+fn duplicate(cx: &Cx<'_>, answer: &Answer) -> Option<Duplicate> {
     let rule = cx.dialect()?.recovery.duplicate.as_ref()?;
     let said = |text: &String| String::from_utf8_lossy(&answer.body).contains(text.as_str());
-    let fits = rule.status == answer.status && rule.text.as_ref().is_none_or(said);
-    if fits { body::fill_text(&rule.status_url, &cx.job()?).ok() } else { None }
+    let fits = rule.statuses.contains(&answer.status) && rule.text.as_ref().is_none_or(said);
+    fits.then(|| rule.clone())
 }
 
 /// It may be how the server says that it knows our key, and the part that says so did not arrive.
 fn is_half_a_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
     let rule = cx.dialect().and_then(|dialect| dialect.recovery.duplicate.as_ref());
-    answer.cut && rule.is_some_and(|rule| rule.status == answer.status) && known_already(cx, answer).is_none()
+    answer.cut && rule.is_some_and(|rule| rule.statuses.contains(&answer.status)) && duplicate(cx, answer).is_none()
 }
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {

@@ -19,6 +19,7 @@ const KICK_OFF: &str = "POST /$import";
 
 fn of_class(class: RecoveryClass) -> Play {
     let mut dialect = dialect("hapi");
+    dialect.kick_off.body["id"] = json!("${job.id}");
     dialect.recovery.class = class;
     Play::new(defined(dialect))
 }

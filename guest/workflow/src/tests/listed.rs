@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::answers::{accepted, broken, dated, empty, instant, json_answer, manifest, page, running};
-use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input};
-use crate::dialect::{Dialect, JobList, RecoveryClass};
+use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, path};
+use crate::dialect::{Dialect, JobList, RecoveryClass, WithoutJobs};
 use crate::outcome::Outcome;
 use crate::state::Reply;
 use crate::status::Phase;
@@ -21,12 +21,15 @@ pub fn listed() -> Dialect {
     let mut dialect = dialect("smart-manifest");
     dialect.recovery.class = RecoveryClass::List;
     dialect.recovery.list = Some(JobList {
-        path: "import-jobs".to_owned(),
+        url: "import-jobs".to_owned(),
         accept: "application/json".to_owned(),
-        jobs: "jobs".to_owned(),
-        status_url: "name".to_owned(),
-        created: "createTime".to_owned(),
-        source_member: Some("source".to_owned()),
+        jobs: path("jobs"),
+        more: None,
+        without: WithoutJobs::NoList,
+        holds: None,
+        handle: path("name"),
+        created: path("createTime"),
+        import_source: Some(path("source")),
         settle_ms: SETTLE_MS,
     });
     dialect
@@ -77,15 +80,10 @@ fn the_list_is_read_before_the_kick_off() {
 fn only_a_server_that_lists_its_jobs_is_asked_for_a_list() {
     for class in [RecoveryClass::SameBytes, RecoveryClass::CallerKey, RecoveryClass::Unknowable] {
         let mut dialect = listed();
+        dialect.kick_off.body["id"] = json!("${job.id}");
         dialect.recovery.class = class;
         assert_eq!(Play::new(defined(dialect)).next, Next::Submit);
     }
-    let mut dialect = listed();
-    dialect.recovery.list = None;
-    let mut play = Play::new(defined(dialect));
-    play.exchange("GET /metadata", dated(START_MS, empty(200)));
-    play.exchange(KICK_OFF, broken()).recover();
-    play.paused(PauseReason::SubmitUnknown);
 }
 
 #[test]
@@ -204,7 +202,7 @@ fn a_job_that_does_not_say_how_old_it_is_is_asked_about() {
 #[test]
 fn without_a_source_in_the_list_every_new_job_can_be_ours() {
     let mut dialect = listed();
-    dialect.recovery.list.as_mut().unwrap().source_member = None;
+    dialect.recovery.list.as_mut().unwrap().import_source = None;
     let mut other = job("/fhir/jobs/2", 10);
     other["source"] = json!("http://elsewhere.example");
     let mut play = lost_with(dialect);

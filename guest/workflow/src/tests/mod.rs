@@ -16,6 +16,7 @@ mod result;
 mod rows;
 
 use crate::checkpoint::MAX_BYTES;
+use crate::dialect::Path;
 use crate::exchange::{Exchange, Method};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
@@ -75,6 +76,10 @@ fn defined(dialect: Dialect) -> Request {
 fn input(kind: &str, file: &str) -> Input {
     let url = format!("http://127.0.0.1:18090/{file}.ndjson");
     Input { url, resource_type: kind.to_owned(), resources: None, etag: None }
+}
+
+fn path(text: &str) -> Path {
+    Path(text.to_owned())
 }
 
 fn sample(reference: &str, fingerprint: &str) -> Sample {

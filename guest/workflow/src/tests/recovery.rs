@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answers::{
     accepted, answer, broken, dated, empty, instant, json_answer, manifest, outcome, page, running, unreachable,
 };
-use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, named};
+use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, named, path};
 use crate::dialect::{Dialect, Duplicate, RecoveryClass};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
@@ -23,7 +23,7 @@ const KEY: &str = "00112233445566778899aabbccddeeff-0";
 
 fn same_bytes() -> Dialect {
     let mut dialect = dialect("smart-manifest");
-    dialect.result.created = Some("transactionTime".to_owned());
+    dialect.result.created = Some(path("transactionTime"));
     dialect.recovery.class = RecoveryClass::SameBytes;
     dialect
 }
@@ -32,8 +32,8 @@ fn caller_key() -> Dialect {
     let mut dialect = dialect("smart-manifest");
     dialect.kick_off.body["id"] = json!("${job.id}");
     dialect.recovery.class = RecoveryClass::CallerKey;
-    let (text, status_url) = (Some("duplicate".to_owned()), "import-jobs/${job.id}".to_owned());
-    dialect.recovery.duplicate = Some(Duplicate { status: 409, text, status_url });
+    let (text, handle) = (Some("duplicate".to_owned()), Some("import-jobs/${job.id}".to_owned()));
+    dialect.recovery.duplicate = Some(Duplicate { statuses: vec![409], text, handle });
     dialect
 }
 

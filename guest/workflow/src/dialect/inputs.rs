@@ -1,0 +1,105 @@
+//! What inputs a server takes.
+
+use serde::{Deserialize, Serialize};
+
+/// What inputs a server takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Inputs {
+    /// Where the values come from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// How they get to the server.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// URL schemes that the server fetches; the empty one stands for names in a store of the server's own.
+    pub schemes: Vec<String>,
+    /// Most inputs in one job; more are split into several jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_job: Option<u32>,
+    /// Most inputs of an import that cannot be split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
+    /// In which order they are named.
+    #[serde(default)]
+    pub order: Order,
+    /// Whether a URL may have a query, which a signed one has.
+    #[serde(default)]
+    pub query: Rule,
+    /// Whether a URL may have a `+`.
+    #[serde(default)]
+    pub plus: Rule,
+    /// Whether the same URL may be named twice.
+    #[serde(default)]
+    pub repeated: Rule,
+    /// Whether an input may come without its entity tag.
+    #[serde(default)]
+    pub without_etag: Rule,
+    /// Whether references may be conditional (`Patient?identifier=…`).
+    #[serde(default)]
+    pub conditional_references: Rule,
+    /// How often the server fetches each file.
+    #[serde(default = "once")]
+    pub fetches: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// How inputs get to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// The kick-off lists their URLs.
+    #[default]
+    List,
+    /// The kick-off, or the document, names the folder that holds them and nothing else.
+    Folder,
+    /// Their bytes are the body of the kick-off, at most so many at a time, cut at lines.
+    Upload(u32),
+}
+
+/// In which order inputs are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// As they were given.
+    #[default]
+    Given,
+    /// Types that others refer to come first: the server looks for targets at once.
+    TargetsFirst,
+}
+
+/// Whether something may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It may, and is told.
+    Told,
+    /// It may not: nothing is sent.
+    Refused,
+}
+
+impl Inputs {
+    /// How many bytes of a file are uploaded at a time; 0 when files are not uploaded.
+    #[must_use]
+    pub fn upload_bytes(&self) -> u32 {
+        match self.delivery {
+            Delivery::Upload(bytes) => bytes,
+            Delivery::List | Delivery::Folder => 0,
+        }
+    }
+
+    /// Most inputs in one job.
+    #[must_use]
+    pub fn in_one_job(&self) -> Option<u32> {
+        match self.delivery {
+            Delivery::Upload(_) => Some(1),
+            Delivery::List | Delivery::Folder => self.per_job,
+        }
+    }
+}

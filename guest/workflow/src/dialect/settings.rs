@@ -1,0 +1,25 @@
+//! What an operator gives a dialect: `--set NAME=VALUE`.
+
+use serde::{Deserialize, Serialize};
+
+/// A value that an operator may give.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Setting {
+    /// What it means, for people.
+    pub about: String,
+    /// The value when none is given, a template; without it and `required`, what the setting is for is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Nothing is sent without it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub required: bool,
+    /// The values it can have; any, when the list is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
