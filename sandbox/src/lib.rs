@@ -22,6 +22,7 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
+mod load;
 #[cfg(test)]
 mod local;
 mod moment;
@@ -37,6 +38,7 @@ mod sandbox;
 mod script;
 mod seen;
 mod server;
+mod statement;
 mod store;
 mod wire;
 mod world;

@@ -1,5 +1,6 @@
 //! The servers that can be practised on. Each personality is a file of its own with its routes and its manners.
 
+mod aidbox;
 mod hapi;
 mod smart_manifest;
 
@@ -13,6 +14,10 @@ use std::sync::Arc;
 /// A server to behave like.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Personality {
+    /// Aidbox with `/fhir/$import`, as documented.
+    Aidbox,
+    /// Aidbox with `/v2/fhir/$import`, as documented.
+    AidboxV2,
     /// HAPI FHIR JPA 8.8.0 with its bulk import switched on, as recorded from a running one.
     Hapi,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
@@ -55,14 +60,17 @@ pub(crate) trait Desk: Send + Sync {
 
 impl Personality {
     /// The real servers, in the order of their names.
-    pub const ALL: [Self; 2] = [Self::Hapi, Self::SmartManifest];
+    pub const ALL: [Self; 4] = [Self::Aidbox, Self::AidboxV2, Self::Hapi, Self::SmartManifest];
 
     /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
-    pub const EVERY: [Self; 5] = [Self::Hapi, Self::SmartManifest, Self::SameBytes, Self::CallerKey, Self::Listed];
+    pub const EVERY: [Self; 7] =
+        [Self::Aidbox, Self::AidboxV2, Self::Hapi, Self::SmartManifest, Self::SameBytes, Self::CallerKey, Self::Listed];
 
     /// The name to type.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Aidbox => "aidbox",
+            Self::AidboxV2 => "aidbox-v2",
             Self::Hapi => "hapi",
             Self::SmartManifest => "smart-manifest",
             Self::SameBytes => "same-bytes",
@@ -74,13 +82,21 @@ impl Personality {
     /// The path of the FHIR base behind the host, without a slash at its end.
     pub(crate) fn root(self) -> &'static str {
         match self {
-            Self::Hapi | Self::SmartManifest | Self::SameBytes | Self::CallerKey | Self::Listed => "/fhir",
+            Self::Aidbox
+            | Self::AidboxV2
+            | Self::Hapi
+            | Self::SmartManifest
+            | Self::SameBytes
+            | Self::CallerKey
+            | Self::Listed => "/fhir",
         }
     }
 
     /// Everything the server answers.
     pub(crate) fn open(self, server: &Arc<Server>) -> Opened {
         match self {
+            Self::Aidbox => aidbox::open(server, aidbox::Edition::V1),
+            Self::AidboxV2 => aidbox::open(server, aidbox::Edition::V2),
             Self::Hapi => hapi::open(server),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
             Self::SameBytes => smart_manifest::open(server, Registration::SameBytes),
@@ -128,6 +144,13 @@ mod tests {
             assert_eq!(personality.name().parse(), Ok(personality));
         }
         let error = "hapy".parse::<Personality>().unwrap_err();
-        assert_eq!(error.to_string(), r#"no practice server is called "hapy"; there are hapi, smart-manifest"#);
+        let known = Personality::ALL.map(Personality::name).join(", ");
+        assert_eq!(error.to_string(), format!(r#"no practice server is called "hapy"; there are {known}"#));
+    }
+
+    #[test]
+    fn the_real_servers_are_in_the_order_of_their_names_and_none_is_missing() {
+        assert!(Personality::ALL.map(Personality::name).is_sorted());
+        assert!(Personality::EVERY.starts_with(&Personality::ALL));
     }
 }
