@@ -40,6 +40,8 @@ mod seen;
 mod server;
 mod statement;
 mod store;
+#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that read from stores follow"))]
+mod stores;
 mod wire;
 mod world;
 
