@@ -118,6 +118,14 @@ impl Lines {
         }
     }
 
+    /// All of it, line ends included.
+    pub(crate) async fn whole(mut self) -> Result<Bytes, Unread> {
+        while !self.ended {
+            self.fill().await?;
+        }
+        Ok(self.buffer.freeze())
+    }
+
     /// Reads to the end without keeping anything.
     pub(crate) async fn skip(mut self) -> Result<(), Unread> {
         while self.next().await?.is_some() {}

@@ -57,6 +57,8 @@ pub enum Fate {
 /// How the work of a job came out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Worked {
+    /// So far: more may be asked of the job.
+    Open(Tally),
     Done(Tally),
     Failed(Tally),
 }
@@ -154,7 +156,7 @@ impl Entry {
 impl Worked {
     fn tally(self) -> Tally {
         match self {
-            Self::Done(tally) | Self::Failed(tally) => tally,
+            Self::Open(tally) | Self::Done(tally) | Self::Failed(tally) => tally,
         }
     }
 }

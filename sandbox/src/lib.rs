@@ -14,6 +14,7 @@ mod config;
 mod connection;
 mod cut;
 mod exchange;
+mod export;
 mod fetch;
 mod files;
 mod front;

@@ -6,7 +6,8 @@ use crate::intake::{Refusal, Tally, Verdict, take_in, tally};
 use crate::resource::{Malformed, Resource};
 use crate::script::Script;
 use crate::server::Server;
-use crate::store::Change;
+use crate::store::{Change, Store};
+use crate::stores;
 use std::fmt;
 
 /// One file to load.
@@ -47,9 +48,12 @@ impl Manner {
 }
 
 /// What became of the files of a job.
+#[derive(Default)]
 pub(crate) struct Loaded {
     pub(crate) files: Vec<File>,
     pub(crate) tally: Tally,
+    /// What was not there before, by type and id.
+    created: Vec<(String, String)>,
 }
 
 /// What became of one file.
@@ -100,26 +104,28 @@ pub(crate) async fn load(server: &Server, script: &Script, manner: Manner, input
     let (mut batch, mut files) = (Batch::default(), Vec::new());
     for input in inputs {
         let mut file = File::unread(&input);
-        if let Err(unread) = read(server, &input.source, manner, &mut file, files.len(), &mut batch).await {
+        if let Err(unread) = read(server, script, &input.source, manner, &mut file, files.len(), &mut batch).await {
             file.unread = Some(unread);
         }
         files.push(file);
     }
     let unusable: usize = files.iter().map(|file| file.problems.len()).sum();
-    let mut tally = store(server, script, batch, &mut files);
-    tally.refused += unusable as u64;
-    Loaded { files, tally }
+    let mut loaded = Loaded { files, ..Loaded::default() };
+    loaded.store(server, script, batch);
+    loaded.tally.refused += unusable as u64;
+    loaded
 }
 
 async fn read(
     server: &Server,
+    script: &Script,
     source: &Source,
     manner: Manner,
     file: &mut File,
     index: usize,
     batch: &mut Batch,
 ) -> Result<(), Unread> {
-    let mut lines = source.open(&server.reader).await?;
+    let mut lines = stores::open(&server.reader, &script.stores, source).await?;
     let mut number = 0;
     while let Some(line) = lines.next().await? {
         number += 1;
@@ -156,30 +162,6 @@ fn judge(line: &[u8], number: u64, untyped: Untyped, wanted: Option<&str>) -> Re
     }
 }
 
-fn store(server: &Server, script: &Script, batch: Batch, files: &mut [File]) -> Tally {
-    let integrity = script.referential_integrity.unwrap_or(false);
-    let verdicts = take_in(&server.store, script, integrity, &batch.resources);
-    let tally = tally(script, &verdicts);
-    for ((verdict, (id, resource)), (file, line)) in verdicts.into_iter().zip(batch.resources).zip(batch.places) {
-        match verdict {
-            Verdict::Stored(change) => {
-                files[file].stored += 1;
-                files[file].created += u64::from(change == Change::Created);
-            }
-            Verdict::Refused(refusal) => {
-                let resource = Some(format!("{}/{id}", resource.kind));
-                files[file].problems.push(Problem { line, resource, cause: refusal.into() });
-            }
-        }
-    }
-    files.iter_mut().for_each(|file| file.problems.sort_by_key(|problem| problem.line));
-    if let Some(first) = files.first_mut() {
-        first.stored = first.stored.saturating_add_signed(script.lie_count);
-        first.created = first.created.saturating_add_signed(script.lie_count);
-    }
-    tally
-}
-
 impl Batch {
     fn add(&mut self, id: String, resource: Resource, place: (usize, u64)) {
         self.resources.push((id, resource));
@@ -200,6 +182,41 @@ impl File {
 }
 
 impl Loaded {
+    fn store(&mut self, server: &Server, script: &Script, batch: Batch) {
+        let integrity = script.referential_integrity.unwrap_or(false);
+        let verdicts = take_in(&server.store, script, integrity, &batch.resources);
+        self.tally = tally(script, &verdicts);
+        for ((verdict, (id, resource)), place) in verdicts.into_iter().zip(batch.resources).zip(batch.places) {
+            self.note(verdict, id, resource.kind, place);
+        }
+        self.files.iter_mut().for_each(|file| file.problems.sort_by_key(|problem| problem.line));
+        if let Some(first) = self.files.first_mut() {
+            first.stored = first.stored.saturating_add_signed(script.lie_count);
+            first.created = first.created.saturating_add_signed(script.lie_count);
+        }
+    }
+
+    fn note(&mut self, verdict: Verdict, id: String, kind: String, (file, line): (usize, u64)) {
+        let file = &mut self.files[file];
+        match verdict {
+            Verdict::Stored(change) => {
+                file.stored += 1;
+                if change == Change::Created {
+                    file.created += 1;
+                    self.created.push((kind, id));
+                }
+            }
+            Verdict::Refused(refusal) => {
+                file.problems.push(Problem { line, resource: Some(format!("{kind}/{id}")), cause: refusal.into() });
+            }
+        }
+    }
+
+    /// Takes out again what was not there before. What was only changed stays changed.
+    pub(crate) fn undo(&self, store: &Store) {
+        self.created.iter().for_each(|(kind, id)| store.remove(kind, id));
+    }
+
     /// How many resources are stored, lies of the script included.
     pub(crate) fn stored(&self) -> u64 {
         self.files.iter().map(|file| file.stored).sum()

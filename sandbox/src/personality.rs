@@ -1,6 +1,7 @@
 //! The servers that can be practised on. Each personality is a file of its own with its routes and its manners.
 
 mod aidbox;
+mod bulk_submit;
 mod hapi;
 mod smart_manifest;
 
@@ -18,6 +19,10 @@ pub enum Personality {
     Aidbox,
     /// Aidbox with `/v2/fhir/$import`, as documented.
     AidboxV2,
+    /// HL7 Bulk Data 4.0.0-ballot, `$bulk-submit`, with the words of Helios FHIR Server.
+    BulkSubmit,
+    /// The draft before it, as the test servers of SMART and of deqm have it.
+    BulkSubmitArgonaut,
     /// HAPI FHIR JPA 8.8.0 with its bulk import switched on, as recorded from a running one.
     Hapi,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
@@ -60,17 +65,29 @@ pub(crate) trait Desk: Send + Sync {
 
 impl Personality {
     /// The real servers, in the order of their names.
-    pub const ALL: [Self; 4] = [Self::Aidbox, Self::AidboxV2, Self::Hapi, Self::SmartManifest];
+    pub const ALL: [Self; 6] =
+        [Self::Aidbox, Self::AidboxV2, Self::BulkSubmit, Self::BulkSubmitArgonaut, Self::Hapi, Self::SmartManifest];
 
     /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
-    pub const EVERY: [Self; 7] =
-        [Self::Aidbox, Self::AidboxV2, Self::Hapi, Self::SmartManifest, Self::SameBytes, Self::CallerKey, Self::Listed];
+    pub const EVERY: [Self; 9] = [
+        Self::Aidbox,
+        Self::AidboxV2,
+        Self::BulkSubmit,
+        Self::BulkSubmitArgonaut,
+        Self::Hapi,
+        Self::SmartManifest,
+        Self::SameBytes,
+        Self::CallerKey,
+        Self::Listed,
+    ];
 
     /// The name to type.
     pub fn name(self) -> &'static str {
         match self {
             Self::Aidbox => "aidbox",
             Self::AidboxV2 => "aidbox-v2",
+            Self::BulkSubmit => "bulk-submit",
+            Self::BulkSubmitArgonaut => "bulk-submit-argonaut",
             Self::Hapi => "hapi",
             Self::SmartManifest => "smart-manifest",
             Self::SameBytes => "same-bytes",
@@ -84,6 +101,8 @@ impl Personality {
         match self {
             Self::Aidbox
             | Self::AidboxV2
+            | Self::BulkSubmit
+            | Self::BulkSubmitArgonaut
             | Self::Hapi
             | Self::SmartManifest
             | Self::SameBytes
@@ -97,6 +116,8 @@ impl Personality {
         match self {
             Self::Aidbox => aidbox::open(server, aidbox::Edition::V1),
             Self::AidboxV2 => aidbox::open(server, aidbox::Edition::V2),
+            Self::BulkSubmit => bulk_submit::open(server, bulk_submit::Flavour::Stu4),
+            Self::BulkSubmitArgonaut => bulk_submit::open(server, bulk_submit::Flavour::Argonaut),
             Self::Hapi => hapi::open(server),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
             Self::SameBytes => smart_manifest::open(server, Registration::SameBytes),

@@ -131,6 +131,8 @@ pub enum Endpoint {
     Read,
     /// A search, counts included.
     Search,
+    /// The request for the place of a status, where that is a step of its own.
+    StatusKickOff,
 }
 
 /// What a fault does. Actions with a real answer let the server do its work first.

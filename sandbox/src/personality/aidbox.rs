@@ -25,7 +25,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
-use kick_off::Order;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,7 +88,7 @@ impl Desk for Aidbox {
         let status_url = self.status_url(&id);
         let entry = Entry::new(Starter::Somebody, status_url.clone(), Bytes::new(), now);
         self.name(&id, &id);
-        self.jobs.enter_done(id.clone(), entry, End::of_nothing(Order::empty(id), self.edition, now));
+        self.jobs.enter_done(id, entry, End::of_nothing(self.edition, now));
         status_url
     }
 

@@ -20,22 +20,22 @@ use std::sync::Arc;
 const ENCODINGS: [&str; 2] = ["gzip", "plain"];
 
 /// The body. Fields that do not matter here, such as `update`, are let through.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Order {
     #[serde(default)]
-    pub(super) id: Option<String>,
+    id: Option<String>,
     #[serde(default = "plain")]
-    pub(super) content_encoding: String,
-    pub(super) inputs: Vec<Input>,
+    content_encoding: String,
+    inputs: Vec<Input>,
 }
 
 /// One file of one resource type.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Input {
-    pub(super) resource_type: String,
-    pub(super) url: String,
+struct Input {
+    resource_type: String,
+    url: String,
 }
 
 fn plain() -> String {
@@ -76,10 +76,6 @@ async fn start(aidbox: &Aidbox, script: Arc<Script>, mut order: Order, body: Byt
 }
 
 impl Order {
-    pub(super) fn empty(id: String) -> Self {
-        Self { id: Some(id), content_encoding: plain(), inputs: Vec::new() }
-    }
-
     fn read(body: &[u8]) -> Result<Self, String> {
         let order: Self = serde_json::from_slice(body).map_err(|error| format!("Invalid request: {error}"))?;
         if !ENCODINGS.contains(&order.content_encoding.as_str()) {

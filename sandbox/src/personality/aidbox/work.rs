@@ -3,7 +3,6 @@
 use super::Edition;
 use super::kick_off::Order;
 use crate::fetch::Unread;
-use crate::intake::Tally;
 use crate::job::Ending;
 use crate::ledger::Worked;
 use crate::load::{BadLine, File, Loaded, Manner, Untyped, load};
@@ -19,7 +18,6 @@ const MANNER: Manner = Manner { bad_line: BadLine::EndsItsFile, untyped: Untyped
 
 /// How a job ended.
 pub(super) struct End {
-    pub(super) order: Order,
     pub(super) loaded: Loaded,
     pub(super) ended: SystemTime,
     edition: Edition,
@@ -37,8 +35,8 @@ impl Ending for End {
 
 impl End {
     /// The end of a job without inputs.
-    pub(super) fn of_nothing(order: Order, edition: Edition, ended: SystemTime) -> Self {
-        Self { order, loaded: Loaded { files: Vec::new(), tally: Tally::default() }, ended, edition }
+    pub(super) fn of_nothing(edition: Edition, ended: SystemTime) -> Self {
+        Self { loaded: Loaded::default(), ended, edition }
     }
 
     pub(super) fn first_failure(&self) -> Option<&File> {
@@ -48,7 +46,7 @@ impl End {
 
 pub(super) async fn run(server: Arc<Server>, script: Arc<Script>, edition: Edition, order: Order) -> End {
     let loaded = load(&server, &script, MANNER, order.files()).await;
-    End { order, loaded, ended: server.now(), edition }
+    End { loaded, ended: server.now(), edition }
 }
 
 /// What is wrong with a file. The form `403: Forbidden` is documented, the others are not.
