@@ -1,7 +1,7 @@
 //! The manifest of a bulk export, which servers that fetch for themselves read to learn of the files.
 
 use crate::fetch::{Source, Unread};
-use crate::load::Input;
+use crate::loading::Input;
 use crate::script::Script;
 use crate::server::Server;
 use crate::stores;

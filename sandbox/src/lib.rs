@@ -23,7 +23,7 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
-mod load;
+mod loading;
 #[cfg(test)]
 mod local;
 mod moment;

@@ -5,7 +5,7 @@ use super::{Aidbox, Edition, refusal};
 use crate::fetch::Source;
 use crate::job::Unstarted;
 use crate::ledger::{Entry, Starter};
-use crate::load;
+use crate::loading;
 use crate::reply::{empty, retry_after, with};
 use crate::script::Script;
 use axum::body::Bytes;
@@ -87,9 +87,9 @@ impl Order {
         Ok(order)
     }
 
-    pub(super) fn files(&self) -> Vec<load::Input> {
+    pub(super) fn files(&self) -> Vec<loading::Input> {
         let source = |url: &String| Source { url: url.clone(), basic: None };
-        let file = |input: &Input| load::Input { kind: Some(input.resource_type.clone()), source: source(&input.url) };
+        let file = |input: &Input| loading::Input { kind: Some(input.resource_type.clone()), source: source(&input.url) };
         self.inputs.iter().map(file).collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::work::{End, error};
 use super::{Aidbox, Edition, refusal};
 use crate::job::{Job, Poll};
-use crate::load::File;
+use crate::loading::File;
 use crate::moment;
 use crate::reply::reply;
 use axum::extract::{Path, State};

@@ -5,7 +5,7 @@ use super::kick_off::Order;
 use crate::fetch::Unread;
 use crate::job::Ending;
 use crate::ledger::Worked;
-use crate::load::{BadLine, File, Loaded, Manner, Untyped, load};
+use crate::loading::{BadLine, File, Loaded, Manner, Untyped, load};
 use crate::script::Script;
 use crate::server::Server;
 use hyper::StatusCode;

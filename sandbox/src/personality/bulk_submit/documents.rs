@@ -3,7 +3,7 @@
 use super::submission::{Manifest, Submission, Worth};
 use super::{BulkSubmit, Flavour, unknown_status};
 use crate::json;
-use crate::load::{File, Problem};
+use crate::loading::{File, Problem};
 use crate::moment;
 use crate::reply::reply;
 use crate::script::Script;

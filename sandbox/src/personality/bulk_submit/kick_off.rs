@@ -6,7 +6,7 @@ use super::{BulkSubmit, Flavour, refusal};
 use crate::export::{self, Unusable};
 use crate::json;
 use crate::ledger::{Entry, Fate, Starter};
-use crate::load::Input;
+use crate::loading::Input;
 use crate::outcome::{Issue, outcome};
 use crate::reply::{FHIR_JSON, empty, reply, retry_after, with};
 use crate::script::Script;

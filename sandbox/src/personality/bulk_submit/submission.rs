@@ -5,7 +5,7 @@ use crate::export::Unusable;
 use crate::intake::Tally;
 use crate::job::Ending;
 use crate::ledger::Worked;
-use crate::load::{BadLine, Input, Loaded, Manner, load};
+use crate::loading::{BadLine, Input, Loaded, Manner, load};
 use crate::script::Script;
 use crate::server::Server;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
