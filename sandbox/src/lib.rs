@@ -43,7 +43,6 @@ mod seen;
 mod server;
 mod statement;
 mod store;
-#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that read from stores follow"))]
 mod stores;
 mod wire;
 mod world;
@@ -55,6 +54,6 @@ pub use files::Files;
 pub use ledger::{Fate, JobRecord, Starter};
 pub use personality::{Personality, UnknownPersonality};
 pub use sandbox::{Restart, Sandbox};
-pub use script::{Action, Canned, Endpoint, Fault, Script};
+pub use script::{Action, Canned, Endpoint, Fault, Script, SigningKey};
 pub use seen::Seen;
 pub use world::World;

@@ -2,7 +2,7 @@
 //! its place.
 
 use crate::fetch::{Source, Unread};
-use crate::intake::{Refusal, Tally, Verdict, take_in, tally};
+use crate::intake::{References, Refusal, Tally, Verdict, take_in, tally};
 use crate::resource::{Malformed, Resource};
 use crate::script::Script;
 use crate::server::Server;
@@ -183,8 +183,8 @@ impl File {
 
 impl Loaded {
     fn store(&mut self, server: &Server, script: &Script, batch: Batch) {
-        let integrity = script.referential_integrity.unwrap_or(false);
-        let verdicts = take_in(&server.store, script, integrity, &batch.resources);
+        let references = References::Unchecked.scripted(script);
+        let verdicts = take_in(&server.store, script, references, &batch.resources);
         self.tally = tally(script, &verdicts);
         for ((verdict, (id, resource)), place) in verdicts.into_iter().zip(batch.resources).zip(batch.places) {
             self.note(verdict, id, resource.kind, place);

@@ -2,8 +2,12 @@
 
 mod aidbox;
 mod bulk_submit;
+mod google;
 mod hapi;
+mod healthlake;
 mod smart_manifest;
+mod smart_pnp;
+mod uds_plus;
 
 use crate::server::Server;
 use axum::Router;
@@ -23,10 +27,20 @@ pub enum Personality {
     BulkSubmit,
     /// The draft before it, as the test servers of SMART and of deqm have it.
     BulkSubmitArgonaut,
+    /// Google Cloud Healthcare, `fhirStores.import`, as documented.
+    Google,
     /// HAPI FHIR JPA 8.8.0 with its bulk import switched on, as recorded from a running one.
     Hapi,
+    /// AWS HealthLake, `StartFHIRImportJob`, as documented.
+    Healthlake,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
     SmartManifest,
+    /// The reference server of the SMART "Ping and Pull" draft, with a finished export.
+    SmartPnp,
+    /// Smile CDR: HAPI under another name, as documented.
+    Smile,
+    /// The receiver of UDS+ submissions, as its implementation guide describes it.
+    UdsPlus,
     /// As [`Personality::SmartManifest`], but a kick-off with the bytes of a known one is that job, as with the
     /// servers of Microsoft and CSIRO (Pathling). A test dialect.
     SameBytes,
@@ -65,17 +79,33 @@ pub(crate) trait Desk: Send + Sync {
 
 impl Personality {
     /// The real servers, in the order of their names.
-    pub const ALL: [Self; 6] =
-        [Self::Aidbox, Self::AidboxV2, Self::BulkSubmit, Self::BulkSubmitArgonaut, Self::Hapi, Self::SmartManifest];
-
-    /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
-    pub const EVERY: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Aidbox,
         Self::AidboxV2,
         Self::BulkSubmit,
         Self::BulkSubmitArgonaut,
+        Self::Google,
         Self::Hapi,
+        Self::Healthlake,
         Self::SmartManifest,
+        Self::SmartPnp,
+        Self::Smile,
+        Self::UdsPlus,
+    ];
+
+    /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
+    pub const EVERY: [Self; 14] = [
+        Self::Aidbox,
+        Self::AidboxV2,
+        Self::BulkSubmit,
+        Self::BulkSubmitArgonaut,
+        Self::Google,
+        Self::Hapi,
+        Self::Healthlake,
+        Self::SmartManifest,
+        Self::SmartPnp,
+        Self::Smile,
+        Self::UdsPlus,
         Self::SameBytes,
         Self::CallerKey,
         Self::Listed,
@@ -88,8 +118,13 @@ impl Personality {
             Self::AidboxV2 => "aidbox-v2",
             Self::BulkSubmit => "bulk-submit",
             Self::BulkSubmitArgonaut => "bulk-submit-argonaut",
+            Self::Google => "google",
             Self::Hapi => "hapi",
+            Self::Healthlake => "healthlake",
             Self::SmartManifest => "smart-manifest",
+            Self::SmartPnp => "smart-pnp",
+            Self::Smile => "smile",
+            Self::UdsPlus => "uds-plus",
             Self::SameBytes => "same-bytes",
             Self::CallerKey => "caller-key",
             Self::Listed => "listed",
@@ -105,9 +140,14 @@ impl Personality {
             | Self::BulkSubmitArgonaut
             | Self::Hapi
             | Self::SmartManifest
+            | Self::SmartPnp
+            | Self::Smile
+            | Self::UdsPlus
             | Self::SameBytes
             | Self::CallerKey
             | Self::Listed => "/fhir",
+            Self::Google => google::ROOT,
+            Self::Healthlake => healthlake::ROOT,
         }
     }
 
@@ -118,8 +158,13 @@ impl Personality {
             Self::AidboxV2 => aidbox::open(server, aidbox::Edition::V2),
             Self::BulkSubmit => bulk_submit::open(server, bulk_submit::Flavour::Stu4),
             Self::BulkSubmitArgonaut => bulk_submit::open(server, bulk_submit::Flavour::Argonaut),
-            Self::Hapi => hapi::open(server),
+            Self::Google => google::open(server),
+            Self::Healthlake => healthlake::open(server),
+            Self::Hapi => hapi::open(server, hapi::Brand::Hapi),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
+            Self::SmartPnp => smart_pnp::open(server),
+            Self::Smile => hapi::open(server, hapi::Brand::SmileCdr),
+            Self::UdsPlus => uds_plus::open(server),
             Self::SameBytes => smart_manifest::open(server, Registration::SameBytes),
             Self::CallerKey => smart_manifest::open(server, Registration::CallerKey),
             Self::Listed => smart_manifest::open(server, Registration::Listed),

@@ -39,6 +39,8 @@ pub struct Script {
     /// Refuses a request without these credentials (`user:password`) with 401. The same exception; with a bearer
     /// token beside them, either will do.
     pub require_basic: Option<String>,
+    /// Refuses a request that is not signed with this key (AWS Signature Version 4). Only HealthLake looks at it.
+    pub require_sigv4: Option<SigningKey>,
     /// Forgets a job after this many polls: the next one finds nothing.
     pub forget_jobs_after_polls: Option<u32>,
     /// Forgets a job once this many polls were answered with its end: its result has expired.
@@ -71,6 +73,7 @@ impl Default for Script {
             lie_count: 0,
             require_bearer: None,
             require_basic: None,
+            require_sigv4: None,
             forget_jobs_after_polls: None,
             forget_after_end: None,
             max_concurrent: None,
@@ -86,6 +89,16 @@ impl Script {
     pub(crate) fn due(&self, polls: u32, age_ms: u64) -> bool {
         self.job_ms.map_or(polls >= self.polls_until_done, |length| age_ms >= length)
     }
+}
+
+/// A key that requests are signed with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKey {
+    /// Its public name.
+    pub access_key: String,
+    /// Its secret.
+    pub secret: String,
 }
 
 /// Something that goes wrong at one endpoint. Requests are counted for each endpoint from the moment the script is set.

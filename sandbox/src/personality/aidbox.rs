@@ -22,7 +22,7 @@ use crate::statement::{Software, statement};
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
 use serde_json::json;
@@ -101,6 +101,7 @@ impl Desk for Aidbox {
 fn routes(server: &Arc<Server>, aidbox: &Arc<Aidbox>) -> (Router, Router) {
     let kick_off = at(server, Endpoint::KickOff, post(kick_off::kick_off));
     let poll = at(server, Endpoint::Poll, get(status::poll));
+    let poll = poll.merge(at(server, Endpoint::Delete, delete(nowhere)));
     let below_base = Router::new().route("/metadata", at(server, Endpoint::Metadata, get(capabilities)));
     let (below_base, at_root) = match aidbox.edition {
         Edition::V1 => (below_base.route("/$import", kick_off), Router::new().route("/BulkImportStatus/{id}", poll)),
@@ -135,6 +136,7 @@ fn explain(absent: &Absent) -> Response {
     }
 }
 
+/// There is nothing else; the documentation announces that jobs can be cancelled one day.
 async fn nowhere(method: Method, uri: Uri) -> Response {
     refusal(StatusCode::NOT_FOUND, "not-found", &format!("route {method} {} not found", uri.path()))
 }

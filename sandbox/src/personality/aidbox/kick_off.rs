@@ -89,7 +89,8 @@ impl Order {
 
     pub(super) fn files(&self) -> Vec<loading::Input> {
         let source = |url: &String| Source { url: url.clone(), basic: None };
-        let file = |input: &Input| loading::Input { kind: Some(input.resource_type.clone()), source: source(&input.url) };
+        let file =
+            |input: &Input| loading::Input { kind: Some(input.resource_type.clone()), source: source(&input.url) };
         self.inputs.iter().map(file).collect()
     }
 }
