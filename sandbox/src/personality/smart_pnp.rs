@@ -124,7 +124,7 @@ async fn capabilities(State(consumer): State<Arc<Consumer>>) -> Response {
 }
 
 /// The server's own kind of OperationOutcome, whose code may be a number.
-fn outcome(severity: &str, code: Value, message: &str) -> Value {
+fn outcome(severity: &str, code: &Value, message: &str) -> Value {
     let encoded = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let div = format!(
         "<div xmlns=\"http://www.w3.org/1999/xhtml\"><h1>Operation Outcome</h1><table border=\"0\"><tr>\
@@ -139,7 +139,7 @@ fn refusal(headers: &HeaderMap, status: StatusCode, message: &str) -> Response {
     const JSON: [&str; 2] = ["application/json", "application/fhir+json"];
     let accept = headers.get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let body = match JSON.contains(&accept) {
-        true => outcome("error", status.as_u16().into(), message),
+        true => outcome("error", &status.as_u16().into(), message),
         false => json!({"status": status.as_u16(), "severity": "error"}),
     };
     reply(status, "application/json; charset=utf-8", json::compact(&body))
@@ -151,7 +151,7 @@ fn explain(absent: &Absent) -> Response {
         Absent::Kind(kind) => (StatusCode::NOT_FOUND, format!("Cannot GET /{kind}")),
         Absent::Parameter { kind, name } => (StatusCode::BAD_REQUEST, format!("{kind} cannot be searched by {name}")),
     };
-    reply(status, FHIR_JSON, json::compact(&outcome("error", status.as_u16().into(), &message)))
+    reply(status, FHIR_JSON, json::compact(&outcome("error", &status.as_u16().into(), &message)))
 }
 
 async fn nowhere(method: Method, uri: Uri) -> Response {

@@ -29,9 +29,7 @@ pub(super) async fn submit(State(submit): State<Arc<BulkSubmit>>, body: Bytes) -
         Ok(request) => request,
         Err(problem) => return misunderstood(submit.flavour, problem),
     };
-    match accept(&submit, script, request, body).await {
-        Ok(answer) | Err(answer) => answer,
-    }
+    accept(&submit, script, request, body).await
 }
 
 /// The test servers of the draft answer in plain text.
@@ -42,38 +40,41 @@ fn misunderstood(flavour: Flavour, problem: String) -> Response {
     }
 }
 
-async fn accept(
-    submit: &Arc<BulkSubmit>,
-    script: Arc<Script>,
-    request: Request,
-    body: Bytes,
-) -> Result<Response, Response> {
-    let known = submit.find(&request.submitter, &request.submission_id);
-    if let Some(known) = &known {
-        refuse_late(submit.flavour, known)?;
-        refuse_twice(submit.flavour, known, &request)?;
-    } else if submit.flavour == Flavour::Argonaut && request.stage == Stage::Stopped {
-        let text = "Submission not found for the given submitter and submissionId";
-        return Err(refusal(StatusCode::NOT_FOUND, "not-found", text));
+async fn accept(submit: &Arc<BulkSubmit>, script: Arc<Script>, request: Request, body: Bytes) -> Response {
+    if let Some(refusal) = refuse(submit, &request) {
+        return refusal;
     }
     let submission = submit.find_or_open(&request.submitter, &request.submission_id);
-    replace(submit, &submission, &request)?;
+    if let Some(refusal) = replace(submit, &submission, &request) {
+        return refusal;
+    }
     submission.set_stage(request.stage);
-    if let Err(answer) = work(submit, script, &submission, &request, body).await {
-        return Err(answer);
+    if let Err(refusal) = work(submit, script, &submission, &request, body).await {
+        return refusal;
     }
     book(submit, &submission);
-    Ok(accepted(submit, &submission))
+    accepted(submit, &submission)
+}
+
+fn refuse(submit: &BulkSubmit, request: &Request) -> Option<Response> {
+    match submit.find(&request.submitter, &request.submission_id) {
+        Some(known) => refuse_late(submit.flavour, &known).or_else(|| refuse_twice(submit.flavour, &known, request)),
+        None if submit.flavour == Flavour::Argonaut && request.stage == Stage::Stopped => {
+            let text = "Submission not found for the given submitter and submissionId";
+            Some(refusal(StatusCode::NOT_FOUND, "not-found", text))
+        }
+        None => None,
+    }
 }
 
 /// After its end nothing more is taken for a submission.
-fn refuse_late(flavour: Flavour, known: &Submission) -> Result<(), Response> {
+fn refuse_late(flavour: Flavour, known: &Submission) -> Option<Response> {
     let word = match known.stage() {
-        Stage::Open => return Ok(()),
+        Stage::Open => return None,
         Stage::Completed => "complete",
         Stage::Stopped => "aborted",
     };
-    Err(match flavour {
+    Some(match flavour {
         Flavour::Stu4 => {
             let text = format!("submission {} is already {word} — no further submissions allowed", name(known));
             refusal(StatusCode::CONFLICT, "conflict", text)
@@ -83,22 +84,18 @@ fn refuse_late(flavour: Flavour, known: &Submission) -> Result<(), Response> {
 }
 
 /// A manifest is good for one time, with Helios. The test servers load it once more.
-fn refuse_twice(flavour: Flavour, known: &Submission, request: &Request) -> Result<(), Response> {
-    match &request.manifest_url {
-        Some(url) if flavour == Flavour::Stu4 && known.has(url) && request.replaces.as_ref() != Some(url) => {
-            Err(refusal(StatusCode::CONFLICT, "conflict", format!("manifestUrl '{url}' already submitted")))
-        }
-        _ => Ok(()),
-    }
+fn refuse_twice(flavour: Flavour, known: &Submission, request: &Request) -> Option<Response> {
+    let url = request.manifest_url.as_ref().filter(|_| flavour == Flavour::Stu4)?;
+    let twice = known.has(url) && request.replaces.as_ref() != Some(url);
+    twice.then(|| refusal(StatusCode::CONFLICT, "conflict", format!("manifestUrl '{url}' already submitted")))
 }
 
-fn replace(submit: &BulkSubmit, submission: &Submission, request: &Request) -> Result<(), Response> {
-    let Some(url) = &request.replaces else { return Ok(()) };
-    let found = submission.withdraw(url, &submit.server);
+fn replace(submit: &BulkSubmit, submission: &Submission, request: &Request) -> Option<Response> {
+    let found = submission.withdraw(request.replaces.as_ref()?, &submit.server);
     if found || submit.flavour == Flavour::Stu4 {
-        return Ok(());
+        return None;
     }
-    Err(refusal(StatusCode::NOT_FOUND, "not-found", "Job not found for the given manifestUrl"))
+    Some(refusal(StatusCode::NOT_FOUND, "not-found", "Job not found for the given manifestUrl"))
 }
 
 /// Starts what is to be done: the first request of a submission is its job, later ones give it more to do.

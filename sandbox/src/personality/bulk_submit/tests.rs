@@ -1,7 +1,8 @@
 //! The manners of both flavours, against the guide's example and what the sources of the servers say.
 
 use crate::local::{Local, body};
-use crate::{Fate, Personality};
+use crate::probe::{Files, get, sandbox, send};
+use crate::{Fate, Personality, Script};
 use hyper::Response;
 use serde_json::{Value, json};
 
@@ -261,4 +262,32 @@ fn only_the_standard_is_advertised() {
     assert_eq!(operations[0], json!({"name": "bulk-submit", "definition": canonical}));
     assert_eq!(operations[1]["name"], "bulk-submit-status");
     assert!(named(Personality::BulkSubmitArgonaut).get("operation").is_none());
+}
+
+/// Over a socket the work of a second manifest runs beside the requests.
+#[tokio::test]
+async fn two_manifests_of_one_submission_are_one_job() {
+    let line = |id: &str| format!("{{\"resourceType\":\"Patient\",\"id\":\"{id}\"}}\n");
+    let (a, b) = (line("a"), line("b"));
+    let files = Files::serve("application/fhir+ndjson", &[("a", &a), ("b", &b)]).await;
+    let manifest = |name: &str| json!({"output": [{"type": "Patient", "url": format!("{}/{name}", files.base)}]});
+    let (one, two) = (manifest("a").to_string(), manifest("b").to_string());
+    let manifests = Files::serve("application/json", &[("one", &one), ("two", &two)]).await;
+    let server = sandbox(Personality::BulkSubmit, Script { polls_until_done: 0, ..Script::default() }).await;
+    let headers = [("Content-Type", "application/fhir+json"), ("Prefer", "respond-async")];
+    for (name, status) in [("one", "in-progress"), ("two", "completed")] {
+        let order = order(Personality::BulkSubmit, "acme", Some(name), Some(status));
+        let order = order.replace("http://files", &manifests.base);
+        let url = format!("{}/$bulk-submit", server.base_url());
+        assert_eq!(send("POST", &url, &headers, &order).await.unwrap().status, 200);
+    }
+    let url = server.job_urls().remove(0);
+    for _ in 0..500 {
+        if get(&url).await.status == 200 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!((get(&url).await.status, server.stored(), server.jobs()), (200, 2, 1));
+    assert_eq!(server.job_records()[0].stored, 2);
 }

@@ -47,7 +47,7 @@ pub(super) fn routes(server: &Arc<Server>, lake: &Arc<HealthLake>) -> Router {
     Router::new()
         .route("/", post(dispatch))
         .with_state(actions)
-        .layer(from_fn_with_state(Arc::clone(server), sigv4::of_actions))
+        .route_layer(from_fn_with_state(Arc::clone(server), sigv4::of_actions))
 }
 
 async fn dispatch(State(actions): State<Arc<Actions>>, request: Request) -> Response {

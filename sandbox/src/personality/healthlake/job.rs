@@ -7,7 +7,7 @@ use crate::clock::unix_millis;
 use crate::fetch::Source;
 use crate::job::Ending;
 use crate::ledger::{Entry, Fate, Worked};
-use crate::loading::{Input, Loaded, Manner, load};
+use crate::loading::{File, Input, Loaded, Manner, load};
 use crate::script::Script;
 use crate::server::Server;
 use crate::stores;
@@ -41,7 +41,7 @@ impl End {
     }
 
     fn status(&self) -> &'static str {
-        let whole = self.loaded.files.iter().all(|file| file.is_whole());
+        let whole = self.loaded.files.iter().all(File::is_whole);
         match (&self.message, whole) {
             (Some(_), _) => "FAILED",
             (None, true) => "COMPLETED",

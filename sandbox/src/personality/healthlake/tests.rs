@@ -103,7 +103,7 @@ fn the_same_token_is_the_same_job() {
 fn one_job_runs_and_the_others_wait() {
     let local = local(json!({"job_ms": 1000}));
     let ids = [start(&local, &order("s3://in/batch/", None)), start(&local, &order("s3://in/batch/", None))];
-    ids.each_ref().map(|id| describe(&local, id));
+    ids.iter().for_each(|id| drop(describe(&local, id)));
     let statuses = ids.each_ref().map(|id| describe(&local, id)["JobStatus"].clone());
     assert_eq!(statuses, ["IN_PROGRESS", "QUEUED"]);
 }

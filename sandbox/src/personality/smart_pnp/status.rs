@@ -75,12 +75,12 @@ fn of_file(file: &File) -> Vec<Value> {
         }];
     }
     if file.is_whole() {
-        return vec![outcome("information", 200.into(), &format!("File from {} imported successfully", file.url))];
+        return vec![outcome("information", &200.into(), &format!("File from {} imported successfully", file.url))];
     }
     let row = |problem: &crate::loading::Problem| {
         let resource = problem.resource.as_deref().unwrap_or("resource");
         let text = format!("{resource} on line {} of {}: {}", problem.line, file.url, problem.cause);
-        outcome("error", "processing".into(), &text)
+        outcome("error", &"processing".into(), &text)
     };
     file.problems.iter().map(row).collect()
 }
@@ -115,6 +115,6 @@ pub(super) async fn cancel(
     if fate == Fate::Running {
         consumer.removed(&id);
     }
-    let body = outcome("information", "processing".into(), "Import job was removed");
+    let body = outcome("information", &"processing".into(), "Import job was removed");
     reply(StatusCode::ACCEPTED, "application/json; charset=utf-8", json::compact(&body))
 }

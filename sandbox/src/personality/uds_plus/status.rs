@@ -38,7 +38,7 @@ fn success(ids: &Ids) -> Value {
     outcome(
         ids,
         "$import is successfully processed",
-        vec![issue(ids, "information", "informational", "information", "$import is successfully processed")],
+        &[issue(ids, "information", "informational", "information", "$import is successfully processed")],
     )
 }
 
@@ -63,7 +63,7 @@ fn of_file(ids: &Ids, file: &File, center: &str, submission: &str) -> Value {
         ("resource_url", &file.url),
     ];
     issues.extend(facts.map(|(code, text)| issue(ids, "information", "informational", code, text)));
-    outcome(ids, &file.url, issues)
+    outcome(ids, &file.url, &issues)
 }
 
 /// The words for a file that cannot be fetched are the guide's; it has none for bad lines.
@@ -83,7 +83,7 @@ fn issue(ids: &Ids, severity: &str, code: &str, detail: &str, display: &str) -> 
         "details": {"coding": [{"code": detail, "display": display}]}})
 }
 
-fn outcome(ids: &Ids, text: &str, issues: Vec<Value>) -> Value {
+fn outcome(ids: &Ids, text: &str, issues: &[Value]) -> Value {
     let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{text}</div>");
     json!({"resourceType": "OperationOutcome", "id": ids.uuid(), "text": {"status": "generated", "div": div},
         "issue": issues})
