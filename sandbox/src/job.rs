@@ -216,7 +216,7 @@ mod tests {
 
     fn jobs(script: Script) -> Jobs<i32> {
         let surroundings = Surroundings::network(Arc::new(MachineClock));
-        Jobs::new(&Arc::new(Server::new("http://a/fhir".to_owned(), script, surroundings)))
+        Jobs::new(&Arc::new(Server::new("http://a".to_owned(), "/fhir", script, surroundings)))
     }
 
     async fn start(jobs: &Jobs<i32>, id: &str) -> bool {

@@ -27,6 +27,23 @@ pub enum Personality {
     Listed,
 }
 
+/// What a server answers.
+pub(crate) struct Opened {
+    /// Relative to its FHIR base.
+    pub(crate) below_base: Router,
+    /// Relative to its host: what it has outside of its FHIR base.
+    pub(crate) at_root: Router,
+    /// Who does at it what no client can.
+    pub(crate) desk: Arc<dyn Desk>,
+}
+
+impl Opened {
+    /// A server that has nothing outside of its FHIR base.
+    pub(crate) fn below_base(routes: Router, desk: Arc<dyn Desk>) -> Self {
+        Self { below_base: routes, at_root: Router::new(), desk }
+    }
+}
+
 /// What a test can do at a server that no client can.
 pub(crate) trait Desk: Send + Sync {
     /// Enters a job of somebody else. Its status URL.
@@ -54,8 +71,15 @@ impl Personality {
         }
     }
 
-    /// Everything the server answers, relative to its base, and who does it.
-    pub(crate) fn open(self, server: &Arc<Server>) -> (Router, Arc<dyn Desk>) {
+    /// The path of the FHIR base behind the host, without a slash at its end.
+    pub(crate) fn root(self) -> &'static str {
+        match self {
+            Self::Hapi | Self::SmartManifest | Self::SameBytes | Self::CallerKey | Self::Listed => "/fhir",
+        }
+    }
+
+    /// Everything the server answers.
+    pub(crate) fn open(self, server: &Arc<Server>) -> Opened {
         match self {
             Self::Hapi => hapi::open(server),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),

@@ -16,7 +16,7 @@ use crate::job::Jobs;
 use crate::json;
 use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
-use crate::personality::Desk;
+use crate::personality::{Desk, Opened};
 use crate::reply::{FHIR_JSON, allow, empty, reply, with};
 use crate::rest::{self, Absent};
 use crate::script::Endpoint;
@@ -45,9 +45,9 @@ struct Hapi {
     jobs: Jobs<End>,
 }
 
-pub(super) fn open(server: &Arc<Server>) -> (Router, Arc<dyn Desk>) {
+pub(super) fn open(server: &Arc<Server>) -> Opened {
     let hapi = Arc::new(Hapi { server: Arc::clone(server), jobs: Jobs::new(server) });
-    (routes(server, Arc::clone(&hapi)), hapi)
+    Opened::below_base(routes(server, Arc::clone(&hapi)), hapi)
 }
 
 impl Hapi {
