@@ -38,6 +38,8 @@ mod script;
 mod seen;
 mod server;
 mod store;
+#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that read from stores follow"))]
+mod stores;
 mod wire;
 mod world;
 

@@ -45,6 +45,9 @@ pub struct Script {
     pub forget_after_end: Option<u32>,
     /// Refuses a kick-off with 429 while this many jobs have not shown their end to anybody.
     pub max_concurrent: Option<u32>,
+    /// Where stores are on this machine: the beginning of a name, such as `s3://bucket/`, and the folder or the `http`
+    /// address that stands for it. The longest beginning counts. Without a network the names are asked for as they are.
+    pub stores: BTreeMap<String, String>,
     /// What goes wrong, and when. The first fault that applies to a request is played.
     pub faults: Vec<Fault>,
 }
@@ -68,6 +71,7 @@ impl Default for Script {
             forget_jobs_after_polls: None,
             forget_after_end: None,
             max_concurrent: None,
+            stores: BTreeMap::new(),
             faults: Vec::new(),
         }
     }
