@@ -176,6 +176,17 @@ impl<E: Ending> Jobs<E> {
         !gone.is_empty()
     }
 
+    /// Stops a job that stays known, unless it is over. What it was before. `None`: no such job.
+    pub(crate) fn cancel(&self, id: &str) -> Option<Fate> {
+        let (job, script, now) = (self.find(id)?, self.server.script(), self.server.now());
+        let before = job.entry.fate(&script, now);
+        job.entry.stop(Fate::Cancelled, &script, now);
+        if let (Fate::Running, Some(task)) = (before, &job.task) {
+            task.abort();
+        }
+        Some(before)
+    }
+
     /// Forgets every job, as a restart does that keeps none.
     pub(crate) fn lose(&self) {
         let gone = std::mem::take(&mut *self.lock());
@@ -194,7 +205,7 @@ impl<E: Ending> Jobs<E> {
 
 /// Whether the script leaves no place for one more job. One whose end was shown has left its place.
 fn full<E>(all: &Known<E>, script: &Script) -> bool {
-    let running = all.iter().filter(|(_, job)| job.entry.ends_shown() == 0).count();
+    let running = all.iter().filter(|(_, job)| job.entry.takes_a_place()).count();
     script.max_concurrent.is_some_and(|most| running >= most as usize)
 }
 

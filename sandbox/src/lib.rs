@@ -22,6 +22,8 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
+#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that load so follow"))]
+mod load;
 #[cfg(test)]
 mod local;
 mod moment;

@@ -45,6 +45,9 @@ pub struct Script {
     pub forget_after_end: Option<u32>,
     /// Refuses a kick-off with 429 while this many jobs have not shown their end to anybody.
     pub max_concurrent: Option<u32>,
+    /// The bearer token that error files in a store of their own ask for; empty: none. `None`: they are refused to
+    /// everybody, as to a client that has nothing but the credentials of the FHIR server.
+    pub error_store_bearer: Option<String>,
     /// Where stores are on this machine: the beginning of a name, such as `s3://bucket/`, and the folder or the `http`
     /// address that stands for it. The longest beginning counts. Without a network the names are asked for as they are.
     pub stores: BTreeMap<String, String>,
@@ -71,6 +74,7 @@ impl Default for Script {
             forget_jobs_after_polls: None,
             forget_after_end: None,
             max_concurrent: None,
+            error_store_bearer: None,
             stores: BTreeMap::new(),
             faults: Vec::new(),
         }
@@ -129,6 +133,8 @@ pub enum Endpoint {
     Poll,
     /// One resource by its id.
     Read,
+    /// The result of a job, where it is apart from its status.
+    Result,
     /// A search, counts included.
     Search,
 }
