@@ -22,16 +22,18 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
-#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that load so follow"))]
 mod load;
 #[cfg(test)]
 mod local;
 mod moment;
 mod outcome;
+mod parameters;
 mod personality;
 #[cfg(test)]
 mod probe;
 mod r4;
+#[cfg(test)]
+mod recorded;
 mod reply;
 mod resource;
 mod rest;
@@ -40,7 +42,6 @@ mod script;
 mod seen;
 mod server;
 mod store;
-#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that read from stores follow"))]
 mod stores;
 mod wire;
 mod world;

@@ -8,6 +8,13 @@ pub(crate) fn instant(at: SystemTime) -> String {
     format!("{}T{}.{:03}+00:00", utc.date(), utc.time(), utc.millis)
 }
 
+/// A FHIR `instant` in UTC with this many digits behind the second.
+pub(crate) fn instant_to(at: SystemTime, digits: usize) -> String {
+    let (utc, since) = (Utc::of(at), at.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let fraction = format!("{:09}", since.subsec_nanos());
+    format!("{}T{}.{}+00:00", utc.date(), utc.time(), &fraction[..digits])
+}
+
 /// The form of HAPI's report, with the zeros at the end of the fraction left out: `2026-11-23 04:24:30.53`.
 pub(crate) fn timestamp(at: SystemTime) -> String {
     let utc = Utc::of(at);
@@ -83,6 +90,11 @@ mod tests {
         assert_eq!(instant(at(0, 0)), "1970-01-01T00:00:00.000+00:00");
         assert_eq!(instant(at(951_827_696, 7)), "2000-02-29T12:34:56.007+00:00");
         assert_eq!(instant(at(1_795_407_568, 472)), "2026-11-23T04:19:28.472+00:00");
+    }
+
+    #[test]
+    fn instants_have_the_digits_that_were_asked_for() {
+        assert_eq!(instant_to(at(0, 38), 7), "1970-01-01T00:00:00.0380000+00:00");
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The servers that can be practised on. Each personality is a file of its own with its routes and its manners.
 
 mod hapi;
+mod ibm;
+mod microsoft;
+mod octofhir;
+mod onfhir;
+mod sazare;
 mod smart_manifest;
 
 use crate::server::Server;
@@ -15,6 +20,16 @@ use std::sync::Arc;
 pub enum Personality {
     /// HAPI FHIR JPA 8.8.0 with its bulk import switched on, as recorded from a running one.
     Hapi,
+    /// Microsoft FHIR Server (open source, SQL), from its source.
+    Microsoft,
+    /// IBM FHIR Server, later LinuxForHealth FHIR Server, from its source.
+    Ibm,
+    /// `OctoFHIR` at 7eccf11b, as recorded from a running one.
+    Octofhir,
+    /// onFHIR, from its source.
+    Onfhir,
+    /// sazare 0.6.6, as recorded from a running one.
+    Sazare,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
     SmartManifest,
     /// As [`Personality::SmartManifest`], but a kick-off with the bytes of a known one is that job, as with the
@@ -55,15 +70,32 @@ pub(crate) trait Desk: Send + Sync {
 
 impl Personality {
     /// The real servers, in the order of their names.
-    pub const ALL: [Self; 2] = [Self::Hapi, Self::SmartManifest];
+    pub const ALL: [Self; 7] =
+        [Self::Hapi, Self::Ibm, Self::Microsoft, Self::Octofhir, Self::Onfhir, Self::Sazare, Self::SmartManifest];
 
     /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
-    pub const EVERY: [Self; 5] = [Self::Hapi, Self::SmartManifest, Self::SameBytes, Self::CallerKey, Self::Listed];
+    pub const EVERY: [Self; 10] = [
+        Self::Hapi,
+        Self::Ibm,
+        Self::Microsoft,
+        Self::Octofhir,
+        Self::Onfhir,
+        Self::Sazare,
+        Self::SmartManifest,
+        Self::SameBytes,
+        Self::CallerKey,
+        Self::Listed,
+    ];
 
     /// The name to type.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hapi => "hapi",
+            Self::Microsoft => "microsoft",
+            Self::Ibm => "ibm",
+            Self::Octofhir => "octofhir",
+            Self::Onfhir => "onfhir",
+            Self::Sazare => "sazare",
             Self::SmartManifest => "smart-manifest",
             Self::SameBytes => "same-bytes",
             Self::CallerKey => "caller-key",
@@ -74,7 +106,9 @@ impl Personality {
     /// The path of the FHIR base behind the host, without a slash at its end.
     pub(crate) fn root(self) -> &'static str {
         match self {
-            Self::Hapi | Self::SmartManifest | Self::SameBytes | Self::CallerKey | Self::Listed => "/fhir",
+            Self::Ibm => "/fhir-server/api/v4",
+            Self::Sazare => "",
+            _ => "/fhir",
         }
     }
 
@@ -82,6 +116,11 @@ impl Personality {
     pub(crate) fn open(self, server: &Arc<Server>) -> Opened {
         match self {
             Self::Hapi => hapi::open(server),
+            Self::Microsoft => microsoft::open(server),
+            Self::Ibm => ibm::open(server),
+            Self::Octofhir => octofhir::open(server),
+            Self::Onfhir => onfhir::open(server),
+            Self::Sazare => sazare::open(server),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
             Self::SameBytes => smart_manifest::open(server, Registration::SameBytes),
             Self::CallerKey => smart_manifest::open(server, Registration::CallerKey),
@@ -127,7 +166,8 @@ mod tests {
         for personality in Personality::EVERY {
             assert_eq!(personality.name().parse(), Ok(personality));
         }
-        let error = "hapy".parse::<Personality>().unwrap_err();
-        assert_eq!(error.to_string(), r#"no practice server is called "hapy"; there are hapi, smart-manifest"#);
+        let error = "hapy".parse::<Personality>().unwrap_err().to_string();
+        assert!(error.starts_with("no practice server is called \"hapy\"; there are hapi, "), "{error}");
+        assert!(Personality::ALL.map(Personality::name).is_sorted());
     }
 }
