@@ -5,11 +5,13 @@ mod ibm;
 mod microsoft;
 mod octofhir;
 mod onfhir;
+mod pathling;
 mod sazare;
 mod smart_manifest;
 
 use crate::server::Server;
 use axum::Router;
+use pathling::Edition;
 use smart_manifest::Registration;
 use std::fmt;
 use std::str::FromStr;
@@ -30,6 +32,10 @@ pub enum Personality {
     Onfhir,
     /// sazare 0.6.6, as recorded from a running one.
     Sazare,
+    /// Pathling from 8 on, from its source.
+    Pathling,
+    /// Pathling 7.2.0, as recorded from a running one.
+    Pathling7,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
     SmartManifest,
     /// As [`Personality::SmartManifest`], but a kick-off with the bytes of a known one is that job, as with the
@@ -70,16 +76,27 @@ pub(crate) trait Desk: Send + Sync {
 
 impl Personality {
     /// The real servers, in the order of their names.
-    pub const ALL: [Self; 7] =
-        [Self::Hapi, Self::Ibm, Self::Microsoft, Self::Octofhir, Self::Onfhir, Self::Sazare, Self::SmartManifest];
-
-    /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
-    pub const EVERY: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Hapi,
         Self::Ibm,
         Self::Microsoft,
         Self::Octofhir,
         Self::Onfhir,
+        Self::Pathling,
+        Self::Pathling7,
+        Self::Sazare,
+        Self::SmartManifest,
+    ];
+
+    /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
+    pub const EVERY: [Self; 12] = [
+        Self::Hapi,
+        Self::Ibm,
+        Self::Microsoft,
+        Self::Octofhir,
+        Self::Onfhir,
+        Self::Pathling,
+        Self::Pathling7,
         Self::Sazare,
         Self::SmartManifest,
         Self::SameBytes,
@@ -96,6 +113,8 @@ impl Personality {
             Self::Octofhir => "octofhir",
             Self::Onfhir => "onfhir",
             Self::Sazare => "sazare",
+            Self::Pathling => "pathling",
+            Self::Pathling7 => "pathling-7",
             Self::SmartManifest => "smart-manifest",
             Self::SameBytes => "same-bytes",
             Self::CallerKey => "caller-key",
@@ -121,6 +140,8 @@ impl Personality {
             Self::Octofhir => octofhir::open(server),
             Self::Onfhir => onfhir::open(server),
             Self::Sazare => sazare::open(server),
+            Self::Pathling => pathling::open(server, Edition::Newer),
+            Self::Pathling7 => pathling::open(server, Edition::Seven),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
             Self::SameBytes => smart_manifest::open(server, Registration::SameBytes),
             Self::CallerKey => smart_manifest::open(server, Registration::CallerKey),
