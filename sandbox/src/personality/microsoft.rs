@@ -63,7 +63,7 @@ fn routes(server: &Arc<Server>, microsoft: Arc<Microsoft>) -> Router {
         .route("/metadata", at(server, Endpoint::Metadata, get(metadata::capabilities)))
         .route("/$import", kick_off)
         .route("/_operations/import/{id}", job)
-        .with_state(Arc::clone(&microsoft))
+        .with_state(microsoft)
         .merge(rest::routes(server, explain))
         .fallback(nowhere)
         .method_not_allowed_fallback(nowhere)

@@ -1,6 +1,7 @@
 //! The manners of the source, played against this server.
 
 use crate::local::{Local, body};
+use crate::probe::{Files, get, sandbox, send};
 use crate::{Fate, Personality};
 use serde_json::{Value, json};
 
@@ -190,6 +191,20 @@ fn a_job_fails_with_the_status_of_what_happened_to_a_blob() {
     let words = "import operation failed for reason: The specified blob does not exist.";
     assert_eq!((failed.status().as_u16(), text(&failed).as_str()), (404, words));
     assert_eq!(local.sandbox.job_records()[0].fate, Fate::Failed);
+}
+
+#[tokio::test]
+async fn a_store_of_the_script_is_the_account_and_its_files_come_from_there() {
+    let lines = lines();
+    let files = Files::serve("application/octet-stream", &[("p.ndjson", &lines)]).await;
+    let stores = json!({"polls_until_done": 0, "stores": {"https://mine.blob.core.windows.net/in/": format!("{}/", files.base)}});
+    let sandbox = sandbox(Personality::Microsoft, serde_json::from_value(stores).unwrap()).await;
+    let order = order("https://mine.blob.core.windows.net/in/p.ndjson").to_string();
+    let accepted = send("POST", &format!("{}/$import", sandbox.base_url()), &[FHIR, ASYNC], &order).await.unwrap();
+    let manifest = get(accepted.header("content-location").unwrap()).await;
+    assert_eq!((manifest.status, manifest.json()["output"][0]["count"].as_u64(), sandbox.stored()), (200, Some(9), 9));
+    let blob = manifest.json()["error"][0]["url"].as_str().unwrap().to_owned();
+    assert_eq!(get(&blob).await.status, 403);
 }
 
 #[test]

@@ -233,8 +233,8 @@ fn counts_have_no_total_unless_it_is_asked_for() {
     let by_id = search("_id=p10&_elements=id");
     let there = [
         BASE,
-        ("Observation/", "Patient/"),
-        ("Observation?", "Patient?"),
+        ("/Observation", "/Patient"),
+        ("\"Observation\"", "\"Patient\""),
         ("missref-1", "p10"),
         ("2026-11-23T05:38:45.739Z", "2026-01-01T00:00:00.000Z"),
         ("\"54\"", "\"1\""),
