@@ -165,6 +165,11 @@ impl<E: Ending> Jobs<E> {
     }
 
     /// The jobs that are known, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Job<E>>> {
+        self.lock().iter().map(|(_, job)| Arc::clone(job)).collect()
+    }
+
+    /// The entries of the jobs that are known, oldest first.
     pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
         self.lock().iter().map(|(_, job)| Arc::clone(&job.entry)).collect()
     }

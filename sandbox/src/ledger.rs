@@ -143,6 +143,11 @@ impl Entry {
         }
     }
 
+    /// Takes a job up again that was stopped.
+    pub(crate) fn resume(&self) {
+        self.lock().stopped = None;
+    }
+
     /// What the next poll would show.
     pub(crate) fn fate(&self, script: &Script, now: SystemTime) -> Fate {
         let facts = self.lock();

@@ -23,17 +23,19 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
-#[cfg_attr(not(test), expect(dead_code, reason = "the personalities that load so follow"))]
 mod load;
 mod loading;
 #[cfg(test)]
 mod local;
 mod moment;
 mod outcome;
+mod parameters;
 mod personality;
 #[cfg(test)]
 mod probe;
 mod r4;
+#[cfg(test)]
+mod recorded;
 mod reply;
 mod resource;
 mod rest;

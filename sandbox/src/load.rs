@@ -131,6 +131,18 @@ pub(crate) async fn run(server: &Server, script: &Script, inputs: Vec<Input>, ma
     load
 }
 
+/// The same for the lines of a request's own body, which are the only file of the load.
+pub(crate) async fn run_body(server: &Server, script: &Script, body: &[u8], manners: &Manners) -> Load {
+    let input = Input { kind: None, source: Source { url: String::new(), basic: None } };
+    let mut file = Loaded { input, stored: Vec::new(), bad: Vec::new(), unread: None };
+    let (mut load, mut batch) = (Load::default(), Batch::default());
+    // A body is there already: neither can it break off nor does a line end the job that it is.
+    let _read = read_lines(server, manners, Lines::of(body), (0, &mut file), &mut batch).await;
+    load.files.push(file);
+    store(server, script, manners, &mut load, &batch);
+    load
+}
+
 /// Reads the newest file of the job.
 async fn read(
     server: &Server,

@@ -8,6 +8,13 @@ pub(crate) fn instant(at: SystemTime) -> String {
     format!("{}T{}.{:03}+00:00", utc.date(), utc.time(), utc.millis)
 }
 
+/// A FHIR `instant` in UTC with this many digits behind the second.
+pub(crate) fn instant_to(at: SystemTime, digits: usize) -> String {
+    let (utc, since) = (Utc::of(at), at.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let fraction = format!("{:09}", since.subsec_nanos());
+    format!("{}T{}.{}+00:00", utc.date(), utc.time(), &fraction[..digits])
+}
+
 /// The form of HAPI's report, with the zeros at the end of the fraction left out: `2026-11-23 04:24:30.53`.
 pub(crate) fn timestamp(at: SystemTime) -> String {
     let utc = Utc::of(at);
@@ -117,6 +124,11 @@ mod tests {
         for bad in ["", "20150830", "2015-08-30T12:36Z", "20151330T123600Z", "20150800T123600Z"] {
             assert_eq!(from_basic(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn instants_have_the_digits_that_were_asked_for() {
+        assert_eq!(instant_to(at(0, 38), 7), "1970-01-01T00:00:00.0380000+00:00");
     }
 
     #[test]

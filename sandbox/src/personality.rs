@@ -5,12 +5,19 @@ mod bulk_submit;
 mod google;
 mod hapi;
 mod healthlake;
+mod ibm;
+mod microsoft;
+mod octofhir;
+mod onfhir;
+mod pathling;
+mod sazare;
 mod smart_manifest;
 mod smart_pnp;
 mod uds_plus;
 
 use crate::server::Server;
 use axum::Router;
+use pathling::Edition;
 use smart_manifest::Registration;
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +40,20 @@ pub enum Personality {
     Hapi,
     /// AWS HealthLake, `StartFHIRImportJob`, as documented.
     Healthlake,
+    /// Microsoft FHIR Server (open source, SQL), from its source.
+    Microsoft,
+    /// IBM FHIR Server, later LinuxForHealth FHIR Server, from its source.
+    Ibm,
+    /// `OctoFHIR` at 7eccf11b, as recorded from a running one.
+    Octofhir,
+    /// onFHIR, from its source.
+    Onfhir,
+    /// sazare 0.6.6, as recorded from a running one.
+    Sazare,
+    /// Pathling from 8 on, from its source.
+    Pathling,
+    /// Pathling 7.2.0, as recorded from a running one.
+    Pathling7,
     /// A server that follows the SMART "Bulk Data Import, manifest approach" draft to the letter.
     SmartManifest,
     /// The reference server of the SMART "Ping and Pull" draft, with a finished export.
@@ -79,7 +100,7 @@ pub(crate) trait Desk: Send + Sync {
 
 impl Personality {
     /// The real servers, in the order of their names.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::Aidbox,
         Self::AidboxV2,
         Self::BulkSubmit,
@@ -87,6 +108,13 @@ impl Personality {
         Self::Google,
         Self::Hapi,
         Self::Healthlake,
+        Self::Ibm,
+        Self::Microsoft,
+        Self::Octofhir,
+        Self::Onfhir,
+        Self::Pathling,
+        Self::Pathling7,
+        Self::Sazare,
         Self::SmartManifest,
         Self::SmartPnp,
         Self::Smile,
@@ -94,7 +122,7 @@ impl Personality {
     ];
 
     /// Every personality: the real servers, and one for each other way to find a job again after a lost answer.
-    pub const EVERY: [Self; 14] = [
+    pub const EVERY: [Self; 21] = [
         Self::Aidbox,
         Self::AidboxV2,
         Self::BulkSubmit,
@@ -102,6 +130,13 @@ impl Personality {
         Self::Google,
         Self::Hapi,
         Self::Healthlake,
+        Self::Ibm,
+        Self::Microsoft,
+        Self::Octofhir,
+        Self::Onfhir,
+        Self::Pathling,
+        Self::Pathling7,
+        Self::Sazare,
         Self::SmartManifest,
         Self::SmartPnp,
         Self::Smile,
@@ -121,6 +156,13 @@ impl Personality {
             Self::Google => "google",
             Self::Hapi => "hapi",
             Self::Healthlake => "healthlake",
+            Self::Microsoft => "microsoft",
+            Self::Ibm => "ibm",
+            Self::Octofhir => "octofhir",
+            Self::Onfhir => "onfhir",
+            Self::Sazare => "sazare",
+            Self::Pathling => "pathling",
+            Self::Pathling7 => "pathling-7",
             Self::SmartManifest => "smart-manifest",
             Self::SmartPnp => "smart-pnp",
             Self::Smile => "smile",
@@ -134,20 +176,11 @@ impl Personality {
     /// The path of the FHIR base behind the host, without a slash at its end.
     pub(crate) fn root(self) -> &'static str {
         match self {
-            Self::Aidbox
-            | Self::AidboxV2
-            | Self::BulkSubmit
-            | Self::BulkSubmitArgonaut
-            | Self::Hapi
-            | Self::SmartManifest
-            | Self::SmartPnp
-            | Self::Smile
-            | Self::UdsPlus
-            | Self::SameBytes
-            | Self::CallerKey
-            | Self::Listed => "/fhir",
             Self::Google => google::ROOT,
             Self::Healthlake => healthlake::ROOT,
+            Self::Ibm => "/fhir-server/api/v4",
+            Self::Sazare => "",
+            _ => "/fhir",
         }
     }
 
@@ -161,6 +194,13 @@ impl Personality {
             Self::Google => google::open(server),
             Self::Healthlake => healthlake::open(server),
             Self::Hapi => hapi::open(server, hapi::Brand::Hapi),
+            Self::Microsoft => microsoft::open(server),
+            Self::Ibm => ibm::open(server),
+            Self::Octofhir => octofhir::open(server),
+            Self::Onfhir => onfhir::open(server),
+            Self::Sazare => sazare::open(server),
+            Self::Pathling => pathling::open(server, Edition::Newer),
+            Self::Pathling7 => pathling::open(server, Edition::Seven),
             Self::SmartManifest => smart_manifest::open(server, Registration::EveryKickOff),
             Self::SmartPnp => smart_pnp::open(server),
             Self::Smile => hapi::open(server, hapi::Brand::SmileCdr),

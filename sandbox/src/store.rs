@@ -101,6 +101,11 @@ impl Store {
         }
     }
 
+    /// Forgets every resource of a type.
+    pub(crate) fn clear(&self, kind: &str) {
+        self.lock().remove(kind);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }
