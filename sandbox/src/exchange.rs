@@ -100,7 +100,8 @@ mod tests {
         let definition = "OperationDefinition/import";
         let places = ["metadata", definition, "Patient", "Patient/a", "import-jobs"].map(at);
         let places = places.iter().map(String::as_str).chain([job]).map(|url| ("GET", url.to_owned()));
-        let ending = [("GET", format!("{job}/errors-1.ndjson")), ("DELETE", job.to_owned())];
+        let parts = ["errors-1.ndjson", "result"].map(|part| ("GET", format!("{job}/{part}")));
+        let ending = parts.into_iter().chain([("DELETE", job.to_owned())]);
         local.exchange("POST", &at("$import"), &KICK_OFF, &order("p", json!({"id": "k"})));
         for (method, url) in places.chain(ending) {
             local.exchange(method, &url, &[], "");
@@ -258,8 +259,18 @@ mod tests {
             json!({"truncate-body": 7}),
             json!({"wrong-host-content-location": "10.0.0.1:80"}),
         ];
-        let endpoints =
-            ["delete", "error-file", "kick-off", "list", "metadata", "operation-definition", "poll", "read", "search"];
+        let endpoints = [
+            "delete",
+            "error-file",
+            "kick-off",
+            "list",
+            "metadata",
+            "operation-definition",
+            "poll",
+            "read",
+            "result",
+            "search",
+        ];
         for (personality, endpoint) in Personality::EVERY.into_iter().flat_map(|one| endpoints.map(|at| (one, at))) {
             for action in &actions {
                 let script = json!({"polls_until_done": 0, "faults": [{"on": endpoint, "action": action}]});

@@ -97,7 +97,7 @@ fn address(authority: &Authority) -> String {
 
 impl Lines {
     /// A file that is here already, said to be what it ought to be.
-    fn of(content: &[u8]) -> Self {
+    pub(crate) fn of(content: &[u8]) -> Self {
         let content_type = "application/fhir+ndjson".to_owned();
         Self { content_type, body: Body::empty(), buffer: BytesMut::from(content), ended: true }
     }
@@ -116,6 +116,14 @@ impl Lines {
             }
             self.fill().await?;
         }
+    }
+
+    /// All of it, line ends included.
+    pub(crate) async fn whole(mut self) -> Result<Bytes, Unread> {
+        while !self.ended {
+            self.fill().await?;
+        }
+        Ok(self.buffer.freeze())
     }
 
     /// Reads to the end without keeping anything.

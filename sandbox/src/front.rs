@@ -34,17 +34,38 @@ pub(crate) fn at<S>(server: &Arc<Server>, endpoint: Endpoint, routes: MethodRout
 where
     S: Clone + Send + Sync + 'static,
 {
-    routes.route_layer(from_fn_with_state((Arc::clone(server), endpoint), pass))
+    routes.route_layer(from_fn_with_state((Arc::clone(server), endpoint, Door::Server), pass))
+}
+
+/// The same for an endpoint that goes by credentials of its own.
+pub(crate) fn at_a_door_of_its_own<S>(
+    server: &Arc<Server>,
+    endpoint: Endpoint,
+    routes: MethodRouter<S>,
+) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    routes.route_layer(from_fn_with_state((Arc::clone(server), endpoint, Door::Own), pass))
+}
+
+/// Whose credentials an endpoint asks for.
+#[derive(Clone, Copy)]
+enum Door {
+    /// Those of the server.
+    Server,
+    /// Others: the endpoint sees to them itself.
+    Own,
 }
 
 async fn pass(
-    State((server, endpoint)): State<(Arc<Server>, Endpoint)>,
+    State((server, endpoint, door)): State<(Arc<Server>, Endpoint, Door)>,
     Extension(entry): Extension<Entry>,
     request: Request,
     next: Next,
 ) -> Response {
     server.log.taken_for(entry, endpoint);
-    if let Some(scheme) = missing_credentials(&server.script(), endpoint, request.headers()) {
+    if let (Door::Server, Some(scheme)) = (door, missing_credentials(&server.script(), endpoint, request.headers())) {
         return unauthorized(scheme);
     }
     match server.fault(endpoint) {

@@ -23,6 +23,29 @@ pub(crate) enum Refusal {
     Dangling { path: String, target: String },
 }
 
+/// What a reference may point to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum References {
+    /// Anything.
+    Unchecked,
+    /// What is stored, or in the same batch.
+    ToTheBatch,
+    /// What is stored, or came before it: files are read in their order, and lines in theirs.
+    ToEarlier,
+}
+
+impl References {
+    /// What the script wants, or else this habit of a server.
+    pub(crate) fn scripted(self, script: &Script) -> Self {
+        match (script.referential_integrity, self) {
+            (None, habit) => habit,
+            (Some(false), _) => Self::Unchecked,
+            (Some(true), Self::Unchecked) => Self::ToTheBatch,
+            (Some(true), habit) => habit,
+        }
+    }
+}
+
 /// How many resources a job really stored, and how many it refused one by one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Tally {
@@ -33,8 +56,13 @@ pub(crate) struct Tally {
 /// Takes in a batch and says what became of each resource, in the same order.
 ///
 /// The batch is one set: the order of its resources decides only which of two with the same id is the newer one.
-pub(crate) fn take_in(store: &Store, script: &Script, integrity: bool, batch: &[(String, Resource)]) -> Vec<Verdict> {
-    let refusals = refusals(store, script, integrity, batch);
+pub(crate) fn take_in(
+    store: &Store,
+    script: &Script,
+    references: References,
+    batch: &[(String, Resource)],
+) -> Vec<Verdict> {
+    let refusals = refusals(store, script, references, batch);
     let mut honest = really(script, refusals.iter().filter(|refusal| refusal.is_none()).count());
     let mut take = |id: &str, resource: &Resource| {
         let really = honest > 0;
@@ -56,13 +84,33 @@ fn really(script: &Script, accepted: usize) -> usize {
     accepted.saturating_sub(script.lie_drop as usize)
 }
 
-fn refusals(store: &Store, script: &Script, integrity: bool, batch: &[(String, Resource)]) -> Vec<Option<Refusal>> {
+fn refusals(
+    store: &Store,
+    script: &Script,
+    references: References,
+    batch: &[(String, Resource)],
+) -> Vec<Option<Refusal>> {
     let scripted = |id: &String| script.reject_ids.contains(id).then_some(Refusal::Scripted);
     let mut refused: Vec<_> = batch.iter().map(|(id, _)| scripted(id)).collect();
-    if integrity {
-        refuse_dangling(store, batch, &mut refused);
+    match references {
+        References::Unchecked => {}
+        References::ToTheBatch => refuse_dangling(store, batch, &mut refused),
+        References::ToEarlier => refuse_unknown_yet(store, batch, &mut refused),
     }
     refused
+}
+
+/// Looks at each resource with what came before it, once.
+fn refuse_unknown_yet(store: &Store, batch: &[(String, Resource)], refused: &mut [Option<Refusal>]) {
+    let mut accepted = HashSet::new();
+    for ((id, resource), refusal) in batch.iter().zip(refused) {
+        if refusal.is_none() {
+            *refusal = first_dangling(store, &accepted, resource);
+        }
+        if refusal.is_none() {
+            accepted.insert((resource.kind.as_str(), id.as_str()));
+        }
+    }
 }
 
 /// Refusing one resource can leave another without its target, so this looks until nothing changes.
@@ -116,7 +164,7 @@ mod tests {
     #[test]
     fn references_within_a_batch_may_point_forward() {
         let store = store();
-        take_in(&store, &Script::default(), true, &batch(&CHAIN));
+        take_in(&store, &Script::default(), References::ToTheBatch, &batch(&CHAIN));
         assert_eq!(store.count(), 3);
     }
 
@@ -124,17 +172,28 @@ mod tests {
     fn a_refusal_takes_with_it_what_depends_on_it() {
         let store = store();
         let script = Script { reject_ids: vec!["p".to_owned()], ..Script::default() };
-        let verdicts = take_in(&store, &script, true, &batch(&CHAIN));
+        let verdicts = take_in(&store, &script, References::ToTheBatch, &batch(&CHAIN));
         assert!(matches!(&verdicts[0], Verdict::Refused(Refusal::Dangling { target, .. }) if target == "Encounter/e"));
         assert!(matches!(&verdicts[2], Verdict::Refused(Refusal::Scripted)));
         assert_eq!(store.count(), 0);
     }
 
     #[test]
+    fn references_may_have_to_point_backward() {
+        let (store, mut order) = (store(), batch(&CHAIN));
+        let verdicts = take_in(&store, &Script::default(), References::ToEarlier, &order);
+        assert!(matches!(&verdicts[1], Verdict::Refused(Refusal::Dangling { target, .. }) if target == "Patient/p"));
+        assert_eq!(store.count(), 1);
+        order.reverse();
+        take_in(&store, &Script::default(), References::ToEarlier, &order);
+        assert_eq!(store.count(), 3);
+    }
+
+    #[test]
     fn a_lie_claims_all_and_drops_the_last_ones() {
         let store = store();
         let script = Script { lie_drop: 2, ..Script::default() };
-        let verdicts = take_in(&store, &script, false, &batch(&CHAIN));
+        let verdicts = take_in(&store, &script, References::Unchecked, &batch(&CHAIN));
         assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Stored(Change::Created))));
         assert_eq!((store.count(), store.count_of("Observation")), (1, 1));
         assert_eq!(tally(&script, &verdicts), Tally { stored: 1, refused: 0 });

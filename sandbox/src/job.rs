@@ -165,6 +165,11 @@ impl<E: Ending> Jobs<E> {
     }
 
     /// The jobs that are known, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Job<E>>> {
+        self.lock().iter().map(|(_, job)| Arc::clone(job)).collect()
+    }
+
+    /// The entries of the jobs that are known, oldest first.
     pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
         self.lock().iter().map(|(_, job)| Arc::clone(&job.entry)).collect()
     }
@@ -174,6 +179,17 @@ impl<E: Ending> Jobs<E> {
         let gone: Known<E> = self.lock().extract_if(.., |(known, _)| known == id).collect();
         self.stop(&gone, why);
         !gone.is_empty()
+    }
+
+    /// Stops a job that stays known, unless it is over. What it was before. `None`: no such job.
+    pub(crate) fn cancel(&self, id: &str) -> Option<Fate> {
+        let (job, script, now) = (self.find(id)?, self.server.script(), self.server.now());
+        let before = job.entry.fate(&script, now);
+        job.entry.stop(Fate::Cancelled, &script, now);
+        if let (Fate::Running, Some(task)) = (before, &job.task) {
+            task.abort();
+        }
+        Some(before)
     }
 
     /// Forgets every job, as a restart does that keeps none.
@@ -194,7 +210,7 @@ impl<E: Ending> Jobs<E> {
 
 /// Whether the script leaves no place for one more job. One whose end was shown has left its place.
 fn full<E>(all: &Known<E>, script: &Script) -> bool {
-    let running = all.iter().filter(|(_, job)| job.entry.ends_shown() == 0).count();
+    let running = all.iter().filter(|(_, job)| job.entry.takes_a_place()).count();
     script.max_concurrent.is_some_and(|most| running >= most as usize)
 }
 
@@ -216,7 +232,7 @@ mod tests {
 
     fn jobs(script: Script) -> Jobs<i32> {
         let surroundings = Surroundings::network(Arc::new(MachineClock));
-        Jobs::new(&Arc::new(Server::new("http://a/fhir".to_owned(), script, surroundings)))
+        Jobs::new(&Arc::new(Server::new("http://a".to_owned(), "/fhir", script, surroundings)))
     }
 
     async fn start(jobs: &Jobs<i32>, id: &str) -> bool {

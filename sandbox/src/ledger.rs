@@ -57,6 +57,8 @@ pub enum Fate {
 /// How the work of a job came out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Worked {
+    /// So far: more may be asked of the job.
+    Open(Tally),
     Done(Tally),
     Failed(Tally),
 }
@@ -68,7 +70,17 @@ pub(crate) struct Entry {
     /// When the kick-off was accepted.
     pub(crate) created: SystemTime,
     starter: Starter,
+    shown: Shown,
     facts: Mutex<Facts>,
+}
+
+/// When the end of a job is there for others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Shown {
+    /// When polls, or the time that a job takes, have come to it.
+    WhenDue,
+    /// When the work is over: nobody can poll it.
+    WithTheWork,
 }
 
 #[derive(Default)]
@@ -82,7 +94,21 @@ struct Facts {
 
 impl Entry {
     pub(crate) fn new(starter: Starter, status_url: String, kick_off: Bytes, created: SystemTime) -> Self {
-        Self { status_url, kick_off, created, starter, facts: Mutex::default() }
+        Self { status_url, kick_off, created, starter, shown: Shown::WhenDue, facts: Mutex::default() }
+    }
+
+    /// A job that nobody can ask for: it ends with its work.
+    pub(crate) fn unasked(self) -> Self {
+        Self { shown: Shown::WithTheWork, ..self }
+    }
+
+    /// Whether it takes a place from others.
+    pub(crate) fn takes_a_place(&self) -> bool {
+        let facts = self.lock();
+        match self.shown {
+            Shown::WhenDue => facts.ends_shown == 0 && facts.stopped.is_none(),
+            Shown::WithTheWork => facts.work.is_none(),
+        }
     }
 
     /// Counts a poll and says which one it was, from 1.
@@ -117,10 +143,15 @@ impl Entry {
         }
     }
 
+    /// Takes a job up again that was stopped.
+    pub(crate) fn resume(&self) {
+        self.lock().stopped = None;
+    }
+
     /// What the next poll would show.
     pub(crate) fn fate(&self, script: &Script, now: SystemTime) -> Fate {
         let facts = self.lock();
-        let due = script.due(facts.polls, millis_between(self.created, now));
+        let due = self.shown == Shown::WithTheWork || script.due(facts.polls, millis_between(self.created, now));
         match (facts.stopped, facts.work) {
             (Some(why), _) => why,
             (None, Some(Worked::Done(_))) if due => Fate::Ended,
@@ -154,7 +185,7 @@ impl Entry {
 impl Worked {
     fn tally(self) -> Tally {
         match self {
-            Self::Done(tally) | Self::Failed(tally) => tally,
+            Self::Open(tally) | Self::Done(tally) | Self::Failed(tally) => tally,
         }
     }
 }

@@ -14,6 +14,7 @@ mod config;
 mod connection;
 mod cut;
 mod exchange;
+mod export;
 mod fetch;
 mod files;
 mod front;
@@ -22,14 +23,19 @@ mod intake;
 mod job;
 mod json;
 mod ledger;
+mod load;
+mod loading;
 #[cfg(test)]
 mod local;
 mod moment;
 mod outcome;
+mod parameters;
 mod personality;
 #[cfg(test)]
 mod probe;
 mod r4;
+#[cfg(test)]
+mod recorded;
 mod reply;
 mod resource;
 mod rest;
@@ -37,7 +43,9 @@ mod sandbox;
 mod script;
 mod seen;
 mod server;
+mod statement;
 mod store;
+mod stores;
 mod wire;
 mod world;
 
@@ -48,6 +56,6 @@ pub use files::Files;
 pub use ledger::{Fate, JobRecord, Starter};
 pub use personality::{Personality, UnknownPersonality};
 pub use sandbox::{Restart, Sandbox};
-pub use script::{Action, Canned, Endpoint, Fault, Script};
+pub use script::{Action, Canned, Endpoint, Fault, Script, SigningKey};
 pub use seen::Seen;
 pub use world::World;

@@ -1,6 +1,6 @@
 //! A server within the process for the tests, with a clock that stands until it is moved.
 
-use crate::{Clock, Config, Outcome, Personality, Sandbox, Script, World};
+use crate::{Clock, Config, Files, Outcome, Personality, Sandbox, Script, World};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -35,6 +35,25 @@ impl Hand {
     }
 }
 
+/// Files by their URLs.
+pub(crate) struct Shelf(HashMap<String, Bytes>);
+
+impl Shelf {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(url, text)| ((*url).to_owned(), Bytes::copy_from_slice(text.as_bytes()))).collect())
+    }
+}
+
+impl Files for Shelf {
+    fn read(&self, url: &str) -> Option<Bytes> {
+        self.0.get(url).cloned()
+    }
+
+    fn list(&self, prefix: &str) -> Vec<String> {
+        self.0.keys().filter(|url| url.starts_with(prefix)).cloned().collect()
+    }
+}
+
 /// The server and its clock.
 pub(crate) struct Local {
     pub(crate) sandbox: Sandbox,
@@ -53,12 +72,15 @@ pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
 impl Local {
     /// A server that finds these files below `http://files/`.
     pub(crate) fn new(personality: Personality, script: Value, files: &[(&str, &str)]) -> Self {
-        let name = |name: &str| format!("http://files/{name}");
-        let content = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        let files: HashMap<_, _> = files.iter().map(|(path, text)| (name(path), content(text))).collect();
+        let urls: Vec<_> = files.iter().map(|(path, _)| format!("http://files/{path}")).collect();
+        let files: Vec<_> = urls.iter().zip(files).map(|(url, (_, text))| (url.as_str(), *text)).collect();
+        Self::with_files(personality, script, &files)
+    }
+
+    /// A server that finds these files by these URLs.
+    pub(crate) fn with_files(personality: Personality, script: Value, files: &[(&str, &str)]) -> Self {
         let clock = Hand::new();
-        let files = Arc::new(move |url: &str| files.get(url).cloned());
-        let world = World { clock: clock.clone(), files, seed: Some(1) };
+        let world = World { clock: clock.clone(), files: Arc::new(Shelf::of(files)), seed: Some(1) };
         let script: Script = serde_json::from_value(script).unwrap();
         Self { sandbox: Sandbox::in_process(Config { personality, port: 0, script }, world), clock }
     }

@@ -22,11 +22,19 @@ pub(crate) enum Malformed {
 
 impl Resource {
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Malformed> {
-        let content = serde_json::from_slice::<Map<String, Value>>(line).map_err(|error| Malformed::Json {
+        Self::parse_as(line, None)
+    }
+
+    /// The same, where a resource that does not name its type is of this one.
+    pub(crate) fn parse_as(line: &[u8], default: Option<&str>) -> Result<Self, Malformed> {
+        let mut content = serde_json::from_slice::<Map<String, Value>>(line).map_err(|error| Malformed::Json {
             cut_short: error.is_eof(),
             column: error.column(),
             message: error.to_string(),
         })?;
+        if let Some(default) = default {
+            content.entry("resourceType").or_insert_with(|| default.into());
+        }
         let text = |name| content.get(name).and_then(Value::as_str).map(str::to_owned);
         let kind = text("resourceType").ok_or(Malformed::Untyped)?;
         Ok(Self { kind, id: text("id"), content })

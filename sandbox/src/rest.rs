@@ -81,23 +81,28 @@ async fn search(
 }
 
 /// Which part of the matches a search wants to see.
-struct Page<'a> {
-    ids: Option<Vec<&'a str>>,
-    offset: usize,
-    length: usize,
+pub(crate) struct Page<'a> {
+    pub(crate) ids: Option<Vec<&'a str>>,
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
 }
 
 impl<'a> Page<'a> {
     fn of(parameters: &'a [(String, String)]) -> Self {
+        Self::of_length(parameters, PAGE)
+    }
+
+    /// The page of a server that gives this many resources when the client does not say.
+    pub(crate) fn of_length(parameters: &'a [(String, String)], length: usize) -> Self {
         let value = |name| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let number = |name| value(name).and_then(|value| value.parse().ok());
         let count_only = value("_summary") == Some("count");
         let ids = value("_id").map(|ids| ids.split(',').collect());
-        let length = if count_only { 0 } else { number("_count").unwrap_or(PAGE) };
+        let length = if count_only { 0 } else { number("_count").unwrap_or(length) };
         Self { ids, offset: number("_offset").unwrap_or(0), length }
     }
 
-    fn bundle(&self, server: &Server, kind: &str, uri: &Uri, matches: &[Stored]) -> Value {
+    fn bundle(&self, server: &Server, kind: &str, uri: &Uri, matches: &'a [Stored]) -> Value {
         let base = &server.base;
         let mut bundle = json!({"resourceType": "Bundle", "id": server.ids.uuid(), "type": "searchset",
             "meta": {"lastUpdated": moment::instant(server.now())}, "total": matches.len()});
@@ -111,12 +116,17 @@ impl<'a> Page<'a> {
             json!({"relation": "next", "url": url})
         }));
         bundle["link"] = links.into();
-        let shown = matches.iter().skip(self.offset).take(self.length);
+        let shown = self.shown(matches);
         let entries: Vec<_> = shown.map(|stored| entry(base, kind, stored)).collect();
         if !entries.is_empty() {
             bundle["entry"] = entries.into();
         }
         bundle
+    }
+
+    /// Those of the matches that are on the page.
+    pub(crate) fn shown(&self, matches: &'a [Stored]) -> impl Iterator<Item = &'a Stored> {
+        matches.iter().skip(self.offset).take(self.length)
     }
 
     /// The query of the following page, if there is one.

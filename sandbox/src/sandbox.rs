@@ -5,12 +5,11 @@ use crate::config::Config;
 use crate::connection;
 use crate::exchange::{Outcome, Routes, attend, direct};
 use crate::ledger::JobRecord;
-use crate::personality::Desk;
+use crate::personality::{Desk, Opened};
 use crate::script::{Endpoint, Script};
 use crate::seen::Seen;
-use crate::server::{ROOT, Server};
+use crate::server::Server;
 use crate::world::{Surroundings, World};
-use axum::Router;
 use bytes::Bytes;
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -52,27 +51,30 @@ impl Sandbox {
     /// The port is taken or may not be used.
     pub async fn start_by(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
-        let base = format!("http://{}{ROOT}", listener.local_addr()?);
-        let mut sandbox = Self::build(base, config, Surroundings::network(clock));
+        let origin = format!("http://{}", listener.local_addr()?);
+        let mut sandbox = Self::build(origin, config, Surroundings::network(clock));
         let serving = connection::serve(listener, Arc::clone(&sandbox.server), sandbox.routes.clone());
         sandbox.task = Some(tokio::spawn(serving));
         Ok(sandbox)
     }
 
-    /// A server without a socket, at `http://127.0.0.1:PORT/fhir` in name only (port 0 is the usual one). It answers
+    /// A server without a socket, at `http://127.0.0.1:PORT` in name only (port 0 is the usual one). It answers
     /// [`Sandbox::exchange`], needs no runtime, never waits and starts no task.
     pub fn in_process(config: Config, world: World) -> Self {
-        let base = match config.port {
-            0 => format!("http://{}{ROOT}", Ipv4Addr::LOCALHOST),
-            port => format!("http://{}:{port}{ROOT}", Ipv4Addr::LOCALHOST),
+        let origin = match config.port {
+            0 => format!("http://{}", Ipv4Addr::LOCALHOST),
+            port => format!("http://{}:{port}", Ipv4Addr::LOCALHOST),
         };
-        Self::build(base, config, Surroundings::from(world))
+        Self::build(origin, config, Surroundings::from(world))
     }
 
-    fn build(base: String, config: Config, surroundings: Surroundings) -> Self {
-        let server = Arc::new(Server::new(base, config.script, surroundings));
-        let (routes, desk) = config.personality.open(&server);
-        let routes = TowerToHyperService::new(Router::new().nest(ROOT, routes));
+    fn build(origin: String, config: Config, surroundings: Surroundings) -> Self {
+        let root = config.personality.root();
+        let server = Arc::new(Server::new(origin, root, config.script, surroundings));
+        let Opened { below_base, at_root, desk } = config.personality.open(&server);
+        // A router cannot be nested at the root itself.
+        let routes = if root.is_empty() { at_root.merge(below_base) } else { at_root.nest(root, below_base) };
+        let routes = TowerToHyperService::new(routes);
         Self { server, desk, routes, task: None }
     }
 
@@ -82,7 +84,8 @@ impl Sandbox {
         Outcome::of(attend(&self.server, &self.routes, direct(request)).await).await
     }
 
-    /// The FHIR base URL: `http://127.0.0.1:PORT/fhir`.
+    /// The FHIR base URL a client is given: `http://127.0.0.1:PORT/fhir` for most servers, with the path of the real one
+    /// where that matters.
     pub fn base_url(&self) -> String {
         self.server.base.clone()
     }

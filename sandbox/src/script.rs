@@ -39,12 +39,20 @@ pub struct Script {
     /// Refuses a request without these credentials (`user:password`) with 401. The same exception; with a bearer
     /// token beside them, either will do.
     pub require_basic: Option<String>,
+    /// Refuses a request that is not signed with this key (AWS Signature Version 4). Only HealthLake looks at it.
+    pub require_sigv4: Option<SigningKey>,
     /// Forgets a job after this many polls: the next one finds nothing.
     pub forget_jobs_after_polls: Option<u32>,
     /// Forgets a job once this many polls were answered with its end: its result has expired.
     pub forget_after_end: Option<u32>,
     /// Refuses a kick-off with 429 while this many jobs have not shown their end to anybody.
     pub max_concurrent: Option<u32>,
+    /// The bearer token that error files in a store of their own ask for; empty: none. `None`: they are refused to
+    /// everybody, as to a client that has nothing but the credentials of the FHIR server.
+    pub error_store_bearer: Option<String>,
+    /// Where stores are on this machine: the beginning of a name, such as `s3://bucket/`, and the folder or the `http`
+    /// address that stands for it. The longest beginning counts. Without a network the names are asked for as they are.
+    pub stores: BTreeMap<String, String>,
     /// What goes wrong, and when. The first fault that applies to a request is played.
     pub faults: Vec<Fault>,
 }
@@ -65,9 +73,12 @@ impl Default for Script {
             lie_count: 0,
             require_bearer: None,
             require_basic: None,
+            require_sigv4: None,
             forget_jobs_after_polls: None,
             forget_after_end: None,
             max_concurrent: None,
+            error_store_bearer: None,
+            stores: BTreeMap::new(),
             faults: Vec::new(),
         }
     }
@@ -78,6 +89,16 @@ impl Script {
     pub(crate) fn due(&self, polls: u32, age_ms: u64) -> bool {
         self.job_ms.map_or(polls >= self.polls_until_done, |length| age_ms >= length)
     }
+}
+
+/// A key that requests are signed with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKey {
+    /// Its public name.
+    pub access_key: String,
+    /// Its secret.
+    pub secret: String,
 }
 
 /// Something that goes wrong at one endpoint. Requests are counted for each endpoint from the moment the script is set.
@@ -125,8 +146,12 @@ pub enum Endpoint {
     Poll,
     /// One resource by its id.
     Read,
+    /// The result of a job, where it is apart from its status.
+    Result,
     /// A search, counts included.
     Search,
+    /// The request for the place of a status, where that is a step of its own.
+    StatusKickOff,
 }
 
 /// What a fault does. Actions with a real answer let the server do its work first.

@@ -90,9 +90,10 @@ impl Log {
         self.lock().iter().filter(|seen| seen.endpoint == Some(endpoint)).count()
     }
 
-    /// How many requests to cancel named this path and query.
+    /// How many requests to cancel named this path and query, or the method of that name below it.
     pub(crate) fn deletes_of(&self, place: &str) -> usize {
-        let cancels = |seen: &&Seen| seen.endpoint == Some(Endpoint::Delete) && seen.path_and_query == place;
+        let named = |path: &str| path.strip_suffix(":cancel").unwrap_or(path) == place;
+        let cancels = |seen: &&Seen| seen.endpoint == Some(Endpoint::Delete) && named(&seen.path_and_query);
         self.lock().iter().filter(cancels).count()
     }
 

@@ -13,11 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::Notify;
 
-/// Where the FHIR base begins behind the host.
-pub(crate) const ROOT: &str = "/fhir";
-
 /// The state behind the endpoints that does not depend on the personality.
 pub(crate) struct Server {
+    /// Scheme, host and port.
+    pub(crate) origin: String,
     /// The FHIR base URL, without a slash at the end.
     pub(crate) base: String,
     pub(crate) store: Store,
@@ -40,10 +39,12 @@ struct Playing {
 }
 
 impl Server {
-    pub(crate) fn new(base: String, script: Script, surroundings: Surroundings) -> Self {
+    /// A server at this origin, with its FHIR base at this path.
+    pub(crate) fn new(origin: String, root: &str, script: Script, surroundings: Surroundings) -> Self {
         let Surroundings { clock, reader, ids, pace } = surroundings;
         Self {
-            base,
+            base: format!("{origin}{root}"),
+            origin,
             store: Store::new(Arc::clone(&clock)),
             log: Log::new(Arc::clone(&clock)),
             ledger: Ledger::default(),
@@ -81,8 +82,7 @@ impl Server {
 
     /// Every job in the books.
     pub(crate) fn job_records(&self) -> Vec<JobRecord> {
-        let origin = self.base.strip_suffix(ROOT).expect("every base ends so");
-        let deletes = |url: &str| self.log.deletes_of(url.strip_prefix(origin).unwrap_or(url));
+        let deletes = |url: &str| self.log.deletes_of(url.strip_prefix(&self.origin).unwrap_or(url));
         self.ledger.records(&self.script(), self.now(), deletes)
     }
 

@@ -94,6 +94,18 @@ impl Store {
         change
     }
 
+    /// Forgets a resource with all its versions.
+    pub(crate) fn remove(&self, kind: &str, id: &str) {
+        if let Some(shelf) = self.lock().get_mut(kind) {
+            shelf.remove(id);
+        }
+    }
+
+    /// Forgets every resource of a type.
+    pub(crate) fn clear(&self, kind: &str) {
+        self.lock().remove(kind);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,6 +2,9 @@
 //!
 //! What was recorded: status, headers, texts and the shape of bodies of every answer here unless an item says
 //! otherwise. What is simplified: HAPI advances jobs once a minute and this server at every poll.
+//!
+//! Smile CDR is HAPI under another name. What differs is from its documentation (`docs/bulk/fhir_bulk_import.html`,
+//! 2024.08), and nothing of it is recorded.
 
 mod kick_off;
 mod metadata;
@@ -16,7 +19,7 @@ use crate::job::Jobs;
 use crate::json;
 use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
-use crate::personality::Desk;
+use crate::personality::{Desk, Opened};
 use crate::reply::{FHIR_JSON, allow, empty, reply, with};
 use crate::rest::{self, Absent};
 use crate::script::Endpoint;
@@ -39,15 +42,23 @@ const POWERED_BY: &str = "HAPI FHIR 8.8.0 REST Server (FHIR Server; FHIR 4.0.1/R
 /// What HAPI sends with every job that is not over.
 const RETRY_AFTER: &str = "120";
 
+/// Under which name the server is sold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Brand {
+    Hapi,
+    SmileCdr,
+}
+
 /// What HAPI's own endpoints share.
 struct Hapi {
+    brand: Brand,
     server: Arc<Server>,
     jobs: Jobs<End>,
 }
 
-pub(super) fn open(server: &Arc<Server>) -> (Router, Arc<dyn Desk>) {
-    let hapi = Arc::new(Hapi { server: Arc::clone(server), jobs: Jobs::new(server) });
-    (routes(server, Arc::clone(&hapi)), hapi)
+pub(super) fn open(server: &Arc<Server>, brand: Brand) -> Opened {
+    let hapi = Arc::new(Hapi { brand, server: Arc::clone(server), jobs: Jobs::new(server) });
+    Opened::below_base(routes(server, Arc::clone(&hapi)), hapi)
 }
 
 impl Hapi {
@@ -71,6 +82,7 @@ impl Desk for Hapi {
 }
 
 fn routes(server: &Arc<Server>, hapi: Arc<Hapi>) -> Router {
+    let brand = hapi.brand;
     let kick_off = at(server, Endpoint::KickOff, post(kick_off::kick_off)).fallback(only_post);
     let delete = at(server, Endpoint::Delete, delete(not_deletable));
     let poll = at(server, Endpoint::Poll, get(status::poll).post(status::poll_by_parameters)).head(not_head);
@@ -84,7 +96,7 @@ fn routes(server: &Arc<Server>, hapi: Arc<Hapi>) -> Router {
         .merge(rest::routes(server, explain))
         .fallback(nowhere)
         .method_not_allowed_fallback(nowhere)
-        .layer(map_response(signed))
+        .layer(map_response(move |response| signed(brand, response)))
 }
 
 /// An error in the form of HAPI's framework, which is not the one of its polls.
@@ -138,9 +150,13 @@ async fn not_head() -> Response {
     with(empty(StatusCode::BAD_REQUEST), CONTENT_TYPE, FHIR_JSON)
 }
 
-/// Every answer names the servlet container and HAPI, and comes in chunks: the length is not known beforehand.
-async fn signed(response: Response) -> Response {
+/// Every answer names the servlet container and HAPI, and comes in chunks: the length is not known beforehand. What
+/// Smile CDR calls itself there is not known.
+async fn signed(brand: Brand, response: Response) -> Response {
     let response = with(response, SERVER, "Jetty(12.0.25)");
-    let response = with(response, HeaderName::from_static("x-powered-by"), POWERED_BY);
+    let response = match brand {
+        Brand::Hapi => with(response, HeaderName::from_static("x-powered-by"), POWERED_BY),
+        Brand::SmileCdr => response,
+    };
     response.map(|body| Body::new(body.map_frame(|frame| frame)))
 }

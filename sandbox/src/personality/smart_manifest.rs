@@ -18,7 +18,7 @@ use crate::job::Jobs;
 use crate::json;
 use crate::ledger::{Entry, Starter};
 use crate::outcome::{Issue, outcome};
-use crate::personality::Desk;
+use crate::personality::{Desk, Opened};
 use crate::reply::{FHIR_JSON, allow, reply};
 use crate::rest::{self, Absent};
 use crate::script::Endpoint;
@@ -44,9 +44,9 @@ struct Smart {
     registration: Registration,
 }
 
-pub(super) fn open(server: &Arc<Server>, registration: Registration) -> (Router, Arc<dyn Desk>) {
+pub(super) fn open(server: &Arc<Server>, registration: Registration) -> Opened {
     let smart = Arc::new(Smart { server: Arc::clone(server), jobs: Jobs::new(server), registration });
-    (routes(server, Arc::clone(&smart)), smart)
+    Opened::below_base(routes(server, Arc::clone(&smart)), smart)
 }
 
 impl Smart {

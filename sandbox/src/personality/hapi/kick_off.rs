@@ -1,6 +1,6 @@
 //! `POST $import`: what HAPI reads from the request, and what it refuses.
 
-use super::{Hapi, RETRY_AFTER, refusal, unknown_operation, work};
+use super::{Brand, Hapi, RETRY_AFTER, refusal, unknown_operation, work};
 use crate::fetch::Source;
 use crate::json;
 use crate::ledger::{Entry, Starter};
@@ -34,7 +34,7 @@ pub(super) async fn kick_off(State(hapi): State<Arc<Hapi>>, headers: HeaderMap, 
     if !script.import_enabled {
         return unknown_operation(&Method::POST, "$import");
     }
-    let order = match Order::read(&headers, &body) {
+    let order = match Order::read(hapi.brand, &headers, &body) {
         Ok(order) => order,
         Err(problem) => return refusal(StatusCode::BAD_REQUEST, problem),
     };
@@ -65,7 +65,7 @@ fn busy() -> Response {
 
 impl Order {
     /// The checks in HAPI's order: the framework parses before the provider looks.
-    fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, String> {
+    fn read(brand: Brand, headers: &HeaderMap, body: &[u8]) -> Result<Self, String> {
         let request = parse(body)?;
         if !prefers_async(headers) {
             return Err("HAPI-0513: Must request async processing for $import".to_owned());
@@ -75,6 +75,7 @@ impl Order {
             return Err("HAPI-2048: Input format must be \"application/fhir+ndjson\"".to_owned());
         }
         let storage = first(parameters, "storageDetail");
+        check_storage(brand, storage)?;
         let inputs = parameters.iter().filter(|parameter| parameter["name"] == "input");
         let mut inputs = inputs.map(input).collect::<Result<Vec<_>, _>>()?;
         if inputs.is_empty() {
@@ -108,6 +109,15 @@ fn parse(body: &[u8]) -> Result<Value, String> {
 fn prefers_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split([',', ';'])).any(|preference| preference.trim() == "respond-async")
+}
+
+/// Smile CDR documents one value, and another for tests; HAPI does not look.
+fn check_storage(brand: Brand, storage: Option<&Value>) -> Result<(), String> {
+    let kind = storage.filter(|_| brand == Brand::SmileCdr).and_then(|detail| part(detail, "type"));
+    match kind.as_deref() {
+        None | Some("https" | "http") => Ok(()),
+        Some(other) => Err(format!("Invalid storage type: {other}. Storage type must be \"https\"")),
+    }
 }
 
 fn input(parameter: &Value) -> Result<(String, String), String> {

@@ -1,6 +1,6 @@
 //! What HAPI says about itself.
 
-use super::{Hapi, refusal};
+use super::{Brand, Hapi, refusal};
 use crate::reply::{FHIR_JSON, reply};
 use crate::{json, moment, r4};
 use axum::extract::{Path, State};
@@ -31,7 +31,7 @@ pub(super) async fn capabilities(State(hapi): State<Arc<Hapi>>) -> Response {
         "date": moment::instant(hapi.server.now()),
         "publisher": "Not provided",
         "kind": "instance",
-        "software": {"name": "HAPI FHIR Server", "version": "8.8.0"},
+        "software": software(hapi.brand),
         "implementation": {"description": "HAPI FHIR R4 test server", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+xml", "xml", "application/fhir+json", "json", "application/x-turtle", "ttl"],
@@ -43,6 +43,14 @@ pub(super) async fn capabilities(State(hapi): State<Arc<Hapi>>) -> Response {
         }],
     });
     reply(StatusCode::OK, FHIR_JSON, json::filled(&statement, &RESOURCES))
+}
+
+/// The version of Smile CDR is that of the documentation.
+fn software(brand: Brand) -> Value {
+    match brand {
+        Brand::Hapi => json!({"name": "HAPI FHIR Server", "version": "8.8.0"}),
+        Brand::SmileCdr => json!({"name": "Smile CDR", "version": "2024.08.R01"}),
+    }
 }
 
 fn advert(base: &str, name: &str) -> Value {

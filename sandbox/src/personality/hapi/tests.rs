@@ -328,3 +328,19 @@ async fn the_log_has_the_request_as_it_was() {
     assert_eq!((log[0].header("prefer"), log[0].body.as_slice()), (Some("respond-async"), order.as_bytes()));
     assert_eq!((log[0].endpoint, log[0].status), (Some(Endpoint::KickOff), Some(400)));
 }
+
+#[tokio::test]
+async fn smile_cdr_is_hapi_under_another_name_and_looks_at_the_storage() {
+    let sandbox = crate::probe::sandbox(crate::Personality::Smile, crate::Script::default()).await;
+    let statement = get(&format!("{}/metadata", sandbox.base_url())).await;
+    assert_eq!(statement.json()["software"]["name"], "Smile CDR");
+    assert_eq!(statement.header("x-powered-by"), None);
+    let storage = |kind: &str| json!({"name": "storageDetail", "part": [{"name": "type", "valueCode": kind}]});
+    for (kind, status) in [("aws-s3", 400), ("http", 202), ("https", 202)] {
+        let mut order: Value = serde_json::from_str(&body(&[("Patient", "http://127.0.0.1:9/f".to_owned())])).unwrap();
+        let parameters = order["parameter"].as_array_mut().unwrap();
+        parameters.retain(|parameter| parameter["name"] != "storageDetail");
+        parameters.push(storage(kind));
+        assert_eq!(post(&sandbox, &[FHIR, ASYNC], &order.to_string()).await.status, status, "{kind}");
+    }
+}

@@ -4,7 +4,7 @@ use super::kick_off::Order;
 use super::report::{Action, Report};
 use crate::fetch::{Lines, Reader, Source, Unread};
 use crate::identity::Ids;
-use crate::intake::{Refusal, Tally, Verdict, take_in, tally};
+use crate::intake::{References, Refusal, Tally, Verdict, take_in, tally};
 use crate::job::Ending;
 use crate::ledger::Worked;
 use crate::r4;
@@ -117,8 +117,8 @@ fn last_state(trouble: Option<Failure>, report: Report) -> Final {
 }
 
 fn store(store: &Store, script: &Script, order: &Order, batch: &Batch, report: &mut Report) -> Tally {
-    let integrity = script.referential_integrity.unwrap_or(true);
-    let verdicts = take_in(store, script, integrity, &batch.resources);
+    let references = References::ToTheBatch.scripted(script);
+    let verdicts = take_in(store, script, references, &batch.resources);
     for ((verdict, origin), (id, resource)) in verdicts.iter().zip(&batch.origins).zip(&batch.resources) {
         let url = &order.sources[origin.source].url;
         match verdict {

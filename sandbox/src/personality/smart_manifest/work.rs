@@ -2,7 +2,7 @@
 
 use super::kick_off::{Input, Order};
 use crate::fetch::{Reader, Source, Unread};
-use crate::intake::{Refusal, Tally, Verdict, take_in, tally};
+use crate::intake::{References, Refusal, Tally, Verdict, take_in, tally};
 use crate::job::Ending;
 use crate::json;
 use crate::ledger::Worked;
@@ -67,8 +67,8 @@ pub(super) async fn run(server: Arc<Server>, script: Arc<Script>, order: Order, 
 }
 
 fn store(store: &Store, script: &Script, batch: &Batch, files: &mut [File]) -> Tally {
-    let integrity = script.referential_integrity.unwrap_or(false);
-    let verdicts = take_in(store, script, integrity, &batch.resources);
+    let references = References::Unchecked.scripted(script);
+    let verdicts = take_in(store, script, references, &batch.resources);
     let tally = tally(script, &verdicts);
     for (verdict, (file, line)) in verdicts.into_iter().zip(&batch.places) {
         match verdict {
