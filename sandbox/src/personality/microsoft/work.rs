@@ -105,7 +105,7 @@ pub(super) async fn run(server: Arc<Server>, script: Arc<Script>, order: Order, 
     let load = load::run(&server, &script, inputs, &manners()).await;
     let broken = load.files.iter().find_map(|file| Some((file.unread.as_ref()?, &file.input.source.url)));
     if let Some((unread, url)) = broken {
-        return failed(unread, url, load.tally);
+        return failed_unit(unread, url, load.tally);
     }
     let files = load.files.iter().enumerate();
     let units = files.flat_map(|(index, file)| units(&server, &script, &order, &job, (index, file))).collect();
@@ -128,6 +128,15 @@ fn failed(unread: &Unread, url: &str, tally: Tally) -> End {
         Unread::Refused(_) | Unread::Broken(_) => (500, "InternalServerError".to_owned()),
     };
     End { state: Final::Failed { status, reason }, tally }
+}
+
+/// What a unit failed at also names its blob, which the text calls the error file.
+fn failed_unit(unread: &Unread, url: &str, tally: Tally) -> End {
+    let mut end = failed(unread, url, tally);
+    if let Final::Failed { reason, .. } = &mut end.state {
+        *reason = format!("{reason} ErrorFile: {url}");
+    }
+    end
 }
 
 /// A unit skips the line its offset falls on or in, and ends with the line that reaches its length.
