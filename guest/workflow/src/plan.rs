@@ -37,7 +37,7 @@ pub struct Plan {
     /// The dialects to choose from, in full, so that a newer component goes on with the facts of the older one. After the
     /// choice only that one is read.
     #[serde(skip)]
-    dialects: Vec<Option<Dialect>>,
+    dialects: Vec<Candidate>,
     /// The operator named the one dialect.
     pub configured: bool,
     /// The files.
@@ -55,15 +55,21 @@ pub struct Plan {
     pub policy: Policy,
 }
 
+/// A dialect that can be the one: its text, and what it says, when that was read.
+#[derive(Debug, Clone, PartialEq)]
+struct Candidate {
+    text: String,
+    dialect: Option<Dialect>,
+}
+
 impl Plan {
-    /// Makes the plan of a request.
+    /// Makes the plan of a request. The built-in dialects are given as JSON, each in one line.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] names the field that cannot be used.
-    pub fn new(request: Request, builtin: &[Dialect]) -> Result<Self, Error> {
+    pub fn new(request: Request, builtin: &[String]) -> Result<Self, Error> {
         check(&request)?;
         let (dialects, configured) = choose(request.dialect, builtin)?;
-        let dialects = dialects.into_iter().map(Some).collect();
         let mut settings = Table::default();
         for (name, value) in request.settings {
             *settings.entry(&name) = value;
@@ -120,8 +126,8 @@ impl Plan {
         self.dialects.clear();
         for (index, line) in (0..).zip(text.lines().skip(1)) {
             let wanted = chosen.is_none_or(|chosen| chosen == index);
-            let dialect = wanted.then(|| json::read(line)).transpose().map_err(|e| no_plan(&e))?;
-            self.dialects.push(dialect);
+            let dialect = wanted.then(|| Dialect::from_json(line)).transpose().map_err(|e| no_plan(&e))?;
+            self.dialects.push(Candidate { text: line.to_owned(), dialect });
         }
         if self.dialects.is_empty() { Err(Error::InvalidPlan("it has no dialect".to_owned())) } else { Ok(()) }
     }
@@ -129,24 +135,24 @@ impl Plan {
     /// The plan as text: one line of JSON, and one for each dialect.
     ///
     /// # Panics
-    /// Never: a plan was not read in part when it is written.
+    /// Never: a plan has only strings as keys.
     #[must_use]
     pub fn encode(&self) -> String {
-        let line = |value: serde_json::Result<String>| value.expect("a plan has only strings as map keys");
-        let dialects = self.all_dialects().into_iter().map(|(_, dialect)| line(serde_json::to_string(dialect)));
-        std::iter::once(line(serde_json::to_string(self))).chain(dialects).collect::<Vec<_>>().join("\n")
+        let head = serde_json::to_string(self).expect("a plan has only strings as map keys");
+        let lines = std::iter::once(head.as_str()).chain(self.dialects.iter().map(|one| one.text.as_str()));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// A dialect that was read.
     #[must_use]
     pub fn dialect(&self, index: u32) -> Option<&Dialect> {
-        self.dialects.get(index as usize)?.as_ref()
+        self.dialects.get(index as usize)?.dialect.as_ref()
     }
 
     /// The dialects that were read, with their places.
     #[must_use]
     pub fn all_dialects(&self) -> Vec<(u32, &Dialect)> {
-        (0..).zip(&self.dialects).filter_map(|(index, dialect)| Some((index, dialect.as_ref()?))).collect()
+        (0..).zip(&self.dialects).filter_map(|(index, one)| Some((index, one.dialect.as_ref()?))).collect()
     }
 
     /// The base URL.
@@ -273,20 +279,35 @@ fn is_type(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphabetic())
 }
 
-fn choose(choice: DialectChoice, builtin: &[Dialect]) -> Result<(Vec<Dialect>, bool), Error> {
+fn choose(choice: DialectChoice, builtin: &[String]) -> Result<(Vec<Candidate>, bool), Error> {
+    let read = |text: &String| -> Result<Candidate, Error> {
+        let dialect = Dialect::from_json(text).map_err(|error| invalid("dialect", &error.to_string()))?;
+        Ok(Candidate { text: text.clone(), dialect: Some(dialect) })
+    };
     match choice {
-        DialectChoice::Detect => Ok((builtin.to_vec(), false)),
-        DialectChoice::Defined(dialect) => match dialect.contradictions().first() {
-            Some(why) => Err(invalid("dialect", why)),
-            None => Ok((vec![*dialect], true)),
-        },
-        DialectChoice::Named(name) => match builtin.iter().find(|d| d.name == name) {
-            Some(dialect) => Ok((vec![dialect.clone()], true)),
-            None => {
-                let known: Vec<_> = builtin.iter().map(|d| d.name.as_str()).collect();
-                Err(invalid("dialect", &format!("{name:?} is not known; known are {}", known.join(", "))))
+        DialectChoice::Detect => Ok((builtin.iter().map(read).collect::<Result<_, _>>()?, false)),
+        DialectChoice::Defined(text) => {
+            let value = json::parse(text.as_bytes()).map_err(|error| invalid("dialect", &error.to_string()))?;
+            // In one line, whatever it was given in.
+            let own = read(&value.to_string())?;
+            match own.dialect.as_ref().and_then(|dialect| dialect.contradictions().first().copied()) {
+                Some(why) => Err(invalid("dialect", why)),
+                None => Ok((vec![own], true)),
             }
-        },
+        }
+        DialectChoice::Named(name) => named(&name, builtin.iter().map(read).collect::<Result<_, _>>()?),
+    }
+}
+
+fn named(name: &str, builtin: Vec<Candidate>) -> Result<(Vec<Candidate>, bool), Error> {
+    let is_it = |one: &Candidate| one.dialect.as_ref().is_some_and(|dialect| dialect.name == name);
+    match builtin.iter().position(is_it) {
+        Some(at) => Ok((vec![builtin[at].clone()], true)),
+        None => {
+            let names = builtin.iter().filter_map(|one| Some(one.dialect.as_ref()?.name.as_str()));
+            let known = names.collect::<Vec<_>>().join(", ");
+            Err(invalid("dialect", &format!("{name:?} is not known; known are {known}")))
+        }
     }
 }
 

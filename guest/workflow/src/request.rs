@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::Dialect;
-
 /// What the caller wants to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,8 +21,8 @@ pub enum DialectChoice {
     Detect,
     /// A built-in one by name.
     Named(String),
-    /// One given in full.
-    Defined(Box<Dialect>),
+    /// One given in full, as JSON in the schema of [`crate::dialect`].
+    Defined(String),
 }
 
 /// One NDJSON file that the server is asked to fetch.

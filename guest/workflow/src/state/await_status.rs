@@ -191,7 +191,7 @@ impl AwaitStatus {
             Ok(answer) => answer,
             Err(failure) => return self.unanswered(cx, &failure),
         };
-        let Some(dialect) = cx.dialect().cloned() else { return State::AwaitStatus(self) };
+        let Some(dialect) = cx.dialect() else { return State::AwaitStatus(self) };
         match classify(&dialect.poll, &answer) {
             Meaning::Job(JobState::Running, _) => self.running(cx, &answer),
             Meaning::Job(means, confirm) => self.terminal(cx, &answer, means, confirm),
