@@ -35,6 +35,8 @@ mod politeness;
 mod races;
 /// Ctrl-C and SIGTERM at random moments.
 mod signals;
+/// Signatures of AWS.
+mod signatures;
 /// Thousands of imports with faults from a seed, judged by what the server saw.
 mod simulation;
 /// What each answer means for the job, and what a person can do next.

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::clock::{SharedClock, SystemClock};
 use crate::net::{AllowList, Carried, NetError, NetErrorKind, Origin, Phase, Wire, request_url};
 use crate::secrets::Secrets;
 
@@ -18,7 +19,7 @@ use crate::secrets::Secrets;
 const MAX_REQUEST: usize = 4 << 20;
 
 /// What an import may reach, and with which secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Network {
     /// What may be reached.
     pub allow: AllowList,
@@ -26,10 +27,32 @@ pub struct Network {
     pub secrets: Secrets,
     /// How it is sent: a [`Sender`](crate::net::Sender), or a simulated network.
     pub wire: Arc<dyn Wire>,
+    /// What signatures are dated by.
+    clock: SharedClock,
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { allow, secrets, wire, .. } = self;
+        let mut shown = out.debug_struct("Network");
+        shown.field("allow", allow).field("secrets", secrets).field("wire", wire).finish_non_exhaustive()
+    }
 }
 
 impl Network {
-    /// Check, fill in, send, read, hide: in this order.
+    /// A network by the machine's clock.
+    #[must_use]
+    pub fn new(allow: AllowList, secrets: Secrets, wire: Arc<dyn Wire>) -> Self {
+        Self { allow, secrets, wire, clock: Arc::new(SystemClock::new()) }
+    }
+
+    /// The same by another clock. An [`Importer`](crate::Importer) sees to it that there is one clock.
+    #[must_use]
+    pub fn by(self, clock: SharedClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Check, fill in, sign, send, read, hide: in this order.
     ///
     /// # Errors
     /// [`NetError`]; it says whether the server may have seen the request.
@@ -42,6 +65,9 @@ impl Network {
         self.secrets
             .outgoing(&mut parts, Some(&mut body), &origin)
             .map_err(|missing| NetError::new(Phase::Policy, NetErrorKind::RequestBody, &url, missing.to_string()))?;
+        // What was filled in is part of what is signed.
+        let url = request_url(&parts.uri)?;
+        self.secrets.sign(&mut parts, &body, &url, self.clock.now_ms());
         let carried = self.wire.carry(Request::from_parts(parts, body.into()), permission).await?;
         let (mut head, mut body) = (carried.head, Vec::from(carried.body));
         self.secrets.hide_headers(&mut head.headers);

@@ -24,11 +24,7 @@ impl Access {
     /// # Errors
     /// When an origin, a certificate or a credential cannot be used.
     pub(super) fn network(&self, server: &Server, secrets: &InputSecrets) -> Result<Network, RunError> {
-        Ok(Network {
-            allow: self.allowed(server)?,
-            secrets: self.secrets(server, secrets)?,
-            wire: Arc::new(self.sender()?),
-        })
+        Ok(Network::new(self.allowed(server)?, self.secrets(server, secrets)?, Arc::new(self.sender()?)))
     }
 
     fn allowed(&self, server: &Server) -> Result<AllowList, RunError> {
