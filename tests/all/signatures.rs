@@ -62,9 +62,9 @@ fn half_of_a_key_and_two_credentials_are_mistakes_that_are_named() {
     let key = ("AWS_SECRET_ACCESS_KEY", "CANARY-secret-key");
     let region = ["--aws-region", "us-east-1"];
     for (args, env, wanted) in [
-        (&region[..], &[][..], "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is not set"),
-        (&region, &[id], "AWS_SECRET_ACCESS_KEY is not set"),
-        (&region, &[key, ("AWS_ACCESS_KEY_ID", "")], "AWS_ACCESS_KEY_ID is not set"),
+        (&region[..], &[][..], "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (&region, &[id], "with a key: set AWS_SECRET_ACCESS_KEY"),
+        (&region, &[key, ("AWS_ACCESS_KEY_ID", "")], "with a key: set AWS_ACCESS_KEY_ID"),
         (&region, &[id, key, ("FHIR_IMPORT_BEARER", "t")], "--aws-region and FHIR_IMPORT_BEARER are both set"),
         (&["--aws-region", "us east"], &[id, key], "written like us-east-1"),
         (&["--aws-region", "us-east-1", "--bearer-file", token.to_str().unwrap()], &[id, key], "cannot be used with"),

@@ -59,12 +59,9 @@ fn aws(typed: &str) -> Result<Credential, Failure> {
     }
     let (region, service) = typed.split_once('/').unwrap_or((typed, AWS_SERVICE));
     let wanted = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    let missing: Vec<&str> = wanted.into_iter().filter(|name| variable(name).is_none()).collect();
     let [Some(access_key_id), Some(secret_access_key)] = wanted.map(variable) else {
-        let missing = missing.join(" and ");
-        return Err(Failure::usage(format!(
-            "--aws-region signs requests, and {missing} is not set in the environment"
-        )));
+        let missing: Vec<&str> = wanted.into_iter().filter(|name| variable(name).is_none()).collect();
+        return Err(Failure::usage(format!("--aws-region signs requests with a key: set {}", missing.join(" and "))));
     };
     Ok(Credential::AwsSigV4 {
         access_key_id,

@@ -95,7 +95,7 @@ pub struct Check {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Files, folders, URLs that the server can fetch, each also as Type=…
+    /// Files, folders, URLs of any scheme that the server reads, store:NAME in its own store; each also as Type=…
     #[arg(required = true)]
     pub paths: Vec<String>,
     /// The FHIR base URL, or a server's name in fhir-import.toml

@@ -57,7 +57,7 @@ pub enum DialectNote {
 pub enum InputNote {
     /// A file that we serve.
     Local(FileNote),
-    /// A URL without its query.
+    /// A URL without its query, or a name in the server's store.
     Remote(String),
 }
 
