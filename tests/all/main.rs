@@ -17,6 +17,8 @@ mod corpus;
 mod crash_matrix;
 /// The journal on a disk that fails, fills up or loses power.
 mod disk;
+/// Documents that a plan asks to publish.
+mod documents;
 /// The examples run.
 mod examples;
 /// A real HAPI FHIR server.
@@ -41,3 +43,5 @@ mod signatures;
 mod simulation;
 /// What each answer means for the job, and what a person can do next.
 mod truth_table;
+/// Files that are sent instead of fetched.
+mod uploads;

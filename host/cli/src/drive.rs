@@ -249,7 +249,7 @@ async fn tell_fetches(talk: Talk, server: Arc<FileServer>, names: Vec<String>) {
 async fn tell_no_fetch(talk: Talk, setup: Setup, job: ImportId, server: Arc<FileServer>, fhir: Url) {
     loop {
         tokio::time::sleep(NO_FETCH).await;
-        if server.fetches().iter().any(|file| file.state != FetchState::Never) {
+        if server.fetches().iter().chain(&server.document_fetches()).any(|file| file.state != FetchState::Never) {
             return;
         }
         let Ok((_, status)) = setup.status(job).await else { return };

@@ -57,6 +57,11 @@ pub enum RunError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// The plan wants a document published that no URL or header can name: a bug.
+    Document {
+        /// Its name.
+        name: String,
+    },
     /// The import could not be driven; it is where its journal says it is.
     Drive(DriveError),
     /// An input cannot be used.
@@ -139,7 +144,7 @@ impl RunError {
             | Self::Serve(_)
             | Self::Server { .. }
             | Self::TypeUnknown { .. } => Outcome::Usage,
-            Self::Check(_) | Self::NoRandomness => Outcome::InternalError,
+            Self::Check(_) | Self::Document { .. } | Self::NoRandomness => Outcome::InternalError,
             Self::Drive(error) => of_drive(error),
             Self::Findings(_) | Self::NothingToImport | Self::Read { .. } => Outcome::InputInvalid,
             Self::InputChanged(_) => Outcome::InputChanged,
@@ -185,6 +190,7 @@ impl fmt::Display for RunError {
             Self::DialectUnknown { name, known } => {
                 write!(f, "no dialect is called {name}; there are {}, or name a .toml file", known.join(", "))
             }
+            Self::Document { name } => write!(f, "a document cannot be published as {name}"),
             Self::Drive(DriveError::Call(refused @ CallError::Refused(_))) => refused.fmt(f),
             Self::Findings(files) => write!(
                 f,

@@ -6,15 +6,18 @@ use super::check::{Samples, check_local};
 use super::host::listen;
 use super::inputs::{InputSecrets, Local, Opened, Place, inputs_digest, open, served_name};
 use super::notes::{DialectNote, FileNote, HostNotes, InputNote, ServeNote};
+use super::publish;
 use super::session::{Run, Setup};
 use super::{CheckMode, CheckedFiles, DialectWanted, RunError, RunOptions, Unfinished, random};
 use crate::contract::{ExpectedCount, Input, Purpose, Request, Sample};
 use crate::dialect_file::read_dialect;
-use crate::drive::{Begin, DriveError, begin};
-use crate::files::{InputSource, Skipped, discover};
+use crate::drive::{Begin, DriveError, begin_started};
+use crate::files::{InputSource, OpenInput, Skipped, discover};
 use crate::importer::{Importer, dialects};
 use crate::journal::{Holder, ImportSummary, JournalError, SameInputs};
+use crate::outgoing::Network;
 use crate::serve::{CapabilityPath, Listening, ServedFile};
+use crate::uploads::Uploads;
 
 /// What became of a request.
 pub enum Prepared {
@@ -87,9 +90,8 @@ pub async fn prepare(
     let listening = listening(options, &opened)?;
     let id = random::id()?;
     let contents = contents(setup, options, opened, &id, say).await?;
-    let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
     let draft = Draft { options, id, dialect, inputs_digest: inputs_digest.clone(), contents };
-    match draft.begin(setup, importer, listening, say).await {
+    match draft.begin(setup, network, listening, say).await {
         Err(RunError::Drive(DriveError::NotSaved(error))) if is_taken(&error) => {
             // Another process began the same import while the files were checked.
             let import = known(setup, options, &inputs_digest)?;
@@ -141,9 +143,11 @@ fn known(setup: &Setup, options: &RunOptions, inputs_digest: &str) -> Result<Opt
     }
 }
 
+/// Files must be served; documents can be, where somebody said how or it is clear.
 fn listening(options: &RunOptions, opened: &[Opened]) -> Result<Option<Listening>, RunError> {
     let local = opened.iter().any(|input| input.local().is_some());
-    local.then(|| listen(&options.server, options.serve.as_ref())).transpose()
+    let possible = options.serve.is_some() || options.server.is_loopback();
+    (local || possible).then(|| listen(&options.server, options.serve.as_ref())).transpose()
 }
 
 /// What is imported, and what is known of it.
@@ -152,6 +156,17 @@ struct Contents {
     inputs: Vec<Typed>,
     samples: Vec<Sample>,
     expected: Vec<ExpectedCount>,
+}
+
+impl Contents {
+    /// The local files, by their places among the inputs.
+    fn files(&self) -> Vec<Option<Arc<OpenInput>>> {
+        let file = |input: &Typed| match &input.place {
+            Place::Local(local) => Some(Arc::clone(&local.input)),
+            Place::Remote(_) => None,
+        };
+        self.inputs.iter().map(file).collect()
+    }
 }
 
 /// An input whose type is known.
@@ -246,7 +261,7 @@ impl Draft<'_> {
     async fn begin(
         self,
         setup: &Setup,
-        importer: Importer,
+        mut network: Network,
         listening: Option<Listening>,
         say: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<Run, RunError> {
@@ -259,7 +274,14 @@ impl Draft<'_> {
             let (resource_type, resources) = (input.resource_type.clone(), input.resources);
             inputs.push(Input { url, resource_type, resources, etag: None });
         }
-        let request = self.request(&notes, inputs, setup.clock.now_ms());
+        network.uploads = Uploads::new(self.options.server.origin().clone(), self.contents.files());
+        let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
+        let folder = random::bits()?;
+        let mut request = self.request(&notes, inputs, setup.clock.now_ms());
+        request.documents_url = listening.as_ref().map(|listening| listening.folder_url(folder).to_string());
+        let mut started = importer.start(&request).await.map_err(|error| RunError::Drive(error.into()))?;
+        notes.documents = publish::noted(folder, std::mem::take(&mut started.documents))?;
+        notes.serve = notes.serve.filter(|_| !(served.is_empty() && notes.documents.is_empty()));
         let begin_with = Begin {
             request: &request,
             key: self.options.key.clone(),
@@ -269,13 +291,11 @@ impl Draft<'_> {
             same_inputs: self.same_inputs(),
         };
         let journal = setup.journal.as_ref();
-        let id = begin(&importer, journal, begin_with).await.map_err(RunError::Drive)?;
+        let id = begin_started(setup.clock.as_ref(), journal, begin_with, started).map_err(RunError::Drive)?;
         let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
         let inputs = served.iter().map(|file: &ServedFile| Arc::clone(&file.input)).collect();
-        let server = match listening.filter(|_| !served.is_empty()) {
-            Some(listening) => Some(Arc::new(listening.serve(served, Vec::new()).map_err(RunError::Serve)?)),
-            None => None,
-        };
+        let server = listening.map(|listening| publish::serve(listening, served, &notes)).transpose()?.flatten();
+        let server = server.map(Arc::new);
         if let Some(at) = notes.serve.as_ref().filter(|_| server.is_some()) {
             say(Progress::Serving { at, by_default: self.options.serve.is_none() });
         }
