@@ -41,6 +41,8 @@ mod signals;
 mod signatures;
 /// Thousands of imports with faults from a seed, judged by what the server saw.
 mod simulation;
+/// What is written down of all exchanges.
+mod transcripts;
 /// What each answer means for the job, and what a person can do next.
 mod truth_table;
 /// Files that are sent instead of fetched.

@@ -52,18 +52,18 @@ impl Bench {
 async fn whole_lines_are_sent_as_they_lie_in_the_file_and_the_answer_says_which() {
     let bench = Bench::new().await;
     let first = bench.post(&bench.server.url(), "{{input:0:0:60}}").await.unwrap();
-    let rest = bench.post(&bench.server.url(), "{{input:0:47:8388608}}").await.unwrap();
+    let rest = bench.post(&bench.server.url(), "{{input:0:49:8388608}}").await.unwrap();
     let other = bench.post(&bench.server.url(), "{}").await.unwrap();
     let told = |answer: &Carried| {
         let all = answer.head.headers.get_all("fhir-import-uploaded").iter();
         all.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(told(&first), ["bytes 0-47/84"]);
-    assert_eq!(told(&rest), ["bytes 47-84/84"]);
+    assert_eq!(told(&first), ["bytes 0-49/86"]);
+    assert_eq!(told(&rest), ["bytes 49-86/86"]);
     assert!(told(&other).is_empty(), "no server speaks in our name");
     let came = bench.server.came();
     let bodies: Vec<&str> = came.iter().map(|request| request.split_once("\r\n\r\n").unwrap().1).collect();
-    assert_eq!(bodies, [&LINES[..47], &LINES[47..], "{}"]);
+    assert_eq!(bodies, [&LINES[..49], &LINES[49..], "{}"]);
 }
 
 #[tokio::test]

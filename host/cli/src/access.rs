@@ -15,7 +15,7 @@ const AWS_SERVICE: &str = "healthlake";
 /// Reads what the arguments name.
 pub fn access(args: AccessArgs) -> Result<Access, Failure> {
     let credential = credential(&args)?;
-    Ok(Access { allow: args.allow_origin, ca: args.ca, credential })
+    Ok(Access { allow: args.allow_origin, ca: args.ca, credential, record: args.record })
 }
 
 /// Where a credential can come from. A flag, or its line in the file, wins over the variable that holds it.

@@ -72,6 +72,9 @@ pub struct AccessArgs {
     /// Sign requests for AWS in this region, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
     #[arg(long, value_name = "REGION[/SERVICE]", env = "FHIR_IMPORT_AWS_REGION", conflicts_with = "basic_file")]
     pub aws_region: Option<String>,
+    /// Write all exchanges down in this folder, without secrets, hosts and what may tell of a patient
+    #[arg(long, value_name = "FOLDER", env = "FHIR_IMPORT_RECORD")]
+    pub record: Option<PathBuf>,
 }
 
 /// `detect`.

@@ -29,6 +29,7 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
     let end = run.drive(&stop, &mut screen).await;
     drop(helpers);
     cx.talk.finish();
+    tell_transcript(&cx.talk, run);
     match end? {
         End::Done(report) => {
             let view = render::report::View::load(cx, setup.journal.as_ref(), run.id(), *report)?;
@@ -49,6 +50,16 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
             let text = format!("{what}; nothing was sent. Put it back and go on, or start another import");
             Err(Failure::new(Outcome::InputChanged, text).next(cx.command("wait", run.id())))
         }
+    }
+}
+
+/// Where the exchanges were written down.
+pub fn tell_transcript(talk: &Talk, run: &Run) {
+    let Some(transcript) = run.transcript() else { return };
+    let path = transcript.path().display();
+    match transcript.problem() {
+        None => talk.line(&format!("Transcript: {path} (look at it before you give it away)")),
+        Some(problem) => talk.line(&format!("The transcript {path} is not complete: {problem}")),
     }
 }
 

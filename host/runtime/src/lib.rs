@@ -19,6 +19,7 @@ mod importer;
 pub mod journal;
 pub mod net;
 mod outgoing;
+pub mod record;
 pub mod run;
 pub mod secrets;
 pub mod serve;

@@ -134,6 +134,11 @@ impl NetError {
         }
     }
 
+    /// What happened and how far the exchange had come, without the place.
+    pub(crate) fn short(&self) -> String {
+        format!("{} while {}", self.what(), self.phase)
+    }
+
     fn what(&self) -> &'static str {
         use NetErrorKind as Kind;
         match self.kind {

@@ -109,6 +109,13 @@ pub enum RunError {
         /// Why not.
         error: ServeError,
     },
+    /// The transcript cannot be written.
+    Record {
+        /// Its folder.
+        folder: PathBuf,
+        /// The operating system's words.
+        error: io::Error,
+    },
     /// A credential, or the query of an input, cannot be kept.
     Secret(SecretError),
     /// The files cannot be served.
@@ -140,6 +147,7 @@ impl RunError {
             | Self::NotAdvertised { .. }
             | Self::NotServed { .. }
             | Self::Rebind { .. }
+            | Self::Record { .. }
             | Self::Secret(_)
             | Self::Serve(_)
             | Self::Server { .. }
@@ -218,6 +226,7 @@ impl fmt::Display for RunError {
                 "the FHIR server was told to fetch the files from {address}, and this address cannot be listened on now: \
                  end what uses it, then go on"
             ),
+            Self::Record { folder, .. } => write!(f, "no transcript can be written to {}", folder.display()),
             Self::Server { .. } => f.write_str("the FHIR base URL cannot be used"),
             Self::TypeUnknown { input } => fmt_type_unknown(f, input),
             Self::Check(error) => error.fmt(f),
@@ -268,7 +277,7 @@ impl error::Error for RunError {
         match self {
             Self::AllowOrigin { error, .. } | Self::Server { error } => Some(error),
             Self::Authorities { error, .. } => Some(error),
-            Self::AuthoritiesFile { error, .. } | Self::Read { error, .. } => Some(error),
+            Self::AuthoritiesFile { error, .. } | Self::Read { error, .. } | Self::Record { error, .. } => Some(error),
             Self::Rebind { error, .. } => Some(error),
             Self::Check(error) => error.source(),
             // Its own words are the whole message already.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::Recorded;
 use super::check::{Samples, check_local};
 use super::host::listen;
 use super::inputs::{InputSecrets, Local, Opened, Place, inputs_digest, open, served_name};
@@ -275,9 +276,10 @@ impl Draft<'_> {
             inputs.push(Input { url, resource_type, resources, etag: None });
         }
         network.uploads = Uploads::new(self.options.server.origin().clone(), self.contents.files());
+        let mut request = self.request(&notes, inputs, setup.clock.now_ms());
+        let transcript = self.options.access.recorded(&mut network, self.recorded(setup, &request, &notes))?;
         let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
         let folder = random::bits()?;
-        let mut request = self.request(&notes, inputs, setup.clock.now_ms());
         request.documents_url = listening.as_ref().map(|listening| listening.folder_url(folder).to_string());
         let mut started = importer.start(&request).await.map_err(|error| RunError::Drive(error.into()))?;
         notes.documents = publish::noted(folder, std::mem::take(&mut started.documents))?;
@@ -300,7 +302,13 @@ impl Draft<'_> {
             say(Progress::Serving { at, by_default: self.options.serve.is_none() });
         }
         let budget = setup.budgets.of(self.options.server.url());
-        Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out: Vec::new() })
+        let left_out = Vec::new();
+        Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out, transcript })
+    }
+
+    fn recorded<'a>(&'a self, setup: &Setup, request: &Request, notes: &'a HostNotes) -> Recorded<'a> {
+        let import = self.id.parse().expect("an id of ours is one");
+        Recorded { import, began_ms: request.time_ms, server: &self.options.server, notes, clock: setup.clock.clone() }
     }
 
     /// A key tells requests apart, also those of the same files.

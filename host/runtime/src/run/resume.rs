@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::Recorded;
 use super::host::needs_files;
 use super::inputs::{InputSecrets, digest};
 use super::notes::{FileNote, HostNotes, InputNote, ServeNote};
@@ -71,9 +72,12 @@ pub async fn resume_with(
     };
     // For an import, time never runs backwards, whatever was done to the machine's clock since its last transition.
     let clock = not_before(&setup.clock, import.latest.at_ms);
+    let of = Recorded { import: id, began_ms: import.created_ms, server: &fhir, notes: &notes, clock: clock.clone() };
+    let transcript = access.recorded(&mut network, of)?;
     let importer = Importer::new(setup.engine.clone(), clock, network);
     let budget = setup.budgets.of(fhir.url());
-    Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out: reopened.left_out })
+    let left_out = reopened.left_out;
+    Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out, transcript })
 }
 
 /// What was allowed stays allowed; what is named now is added.
@@ -81,7 +85,7 @@ pub(super) fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Acces
     let added = access.allow.iter().filter(|origin| !notes.allow.contains(origin)).cloned().collect::<Vec<_>>();
     notes.allow.extend(added);
     notes.ca = access.ca.clone().or(notes.ca);
-    let access = Access { allow: notes.allow.clone(), ca: notes.ca.clone(), credential: access.credential.clone() };
+    let access = Access { allow: notes.allow.clone(), ca: notes.ca.clone(), ..access.clone() };
     (notes, access)
 }
 
