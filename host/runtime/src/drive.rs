@@ -136,7 +136,8 @@ pub async fn begin(
     begin: Begin<'_>,
 ) -> Result<ImportId, DriveError> {
     let started = decisions.start(begin.request).await?;
-    if !started.documents.is_empty() {
+    // Without a place for them they are what other servers would want.
+    if begin.request.documents_url.is_some() && !started.documents.is_empty() {
         return Err(refused("documents-url: nobody publishes the documents of this plan"));
     }
     begin_started(decisions.clock().as_ref(), journal, begin, started)

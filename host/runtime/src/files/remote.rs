@@ -6,6 +6,8 @@ use url::Url;
 
 use super::FilesError;
 
+/// What stands between a URL and the entity tag of what is there.
+const ETAG: &str = "#etag=";
 /// What stands before a name in a server's own store.
 const STORE: &str = "store:";
 
@@ -16,22 +18,27 @@ const STORE: &str = "store:";
 pub struct RemoteInput {
     address: String,
     query: Option<String>,
+    etag: Option<String>,
 }
 
 impl RemoteInput {
     /// Reads what was typed; none when it is a path on this machine.
     pub(super) fn read(text: &str) -> Option<Result<Self, FilesError>> {
-        if let Some(name) = text.strip_prefix(STORE) {
-            return Some(stored(name));
+        let (place, etag) = match text.rsplit_once(ETAG) {
+            Some((place, etag)) if !etag.is_empty() => (place, Some(etag.to_owned())),
+            _ => (text, None),
+        };
+        if let Some(name) = place.strip_prefix(STORE) {
+            return Some(stored(name).map(|input| Self { etag, ..input }));
         }
-        let (scheme, rest) = text.split_once("://")?;
-        Some(address(text, scheme, rest).map(|()| Self::split(text)))
+        let (scheme, rest) = place.split_once("://")?;
+        Some(address(place, scheme, rest).map(|()| Self { etag, ..Self::split(place) }))
     }
 
     fn split(text: &str) -> Self {
         match text.split_once('?') {
-            Some((address, query)) => Self { address: address.to_owned(), query: Some(query.to_owned()) },
-            None => Self { address: text.to_owned(), query: None },
+            Some((address, query)) => Self { address: address.to_owned(), query: Some(query.to_owned()), etag: None },
+            None => Self { address: text.to_owned(), query: None, etag: None },
         }
     }
 
@@ -45,6 +52,12 @@ impl RemoteInput {
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
+    }
+
+    /// The entity tag of what is there, which was typed behind it: `URL#etag=VALUE`.
+    #[must_use]
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
     }
 
     /// The last part of its path.
@@ -74,7 +87,7 @@ fn stored(name: &str) -> Result<RemoteInput, FilesError> {
             reason: "write the name of a file in the server's store after the colon",
         });
     }
-    Ok(RemoteInput { address: name.to_owned(), query: None })
+    Ok(RemoteInput { address: name.to_owned(), query: None, etag: None })
 }
 
 /// Refuses what is no URL at all (RFC 3986 §3.1), or one that would carry a credential into the request.
@@ -148,6 +161,18 @@ mod tests {
         let input = read("s3://b/Patient.ndjson?versionId=CANARY?x").unwrap();
         assert_eq!((input.address(), input.query()), ("s3://b/Patient.ndjson", Some("versionId=CANARY?x")));
         assert!(!format!("{input} {input:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn an_entity_tag_stands_behind_the_url() {
+        for (text, address) in [
+            ("https://h.example/Patient.ndjson?sig=1#etag=0x8D92A7342657F4F", "https://h.example/Patient.ndjson"),
+            ("store:a/Patient.ndjson#etag=0x8D92A7342657F4F", "a/Patient.ndjson"),
+        ] {
+            let input = read(text).unwrap();
+            assert_eq!((input.address(), input.etag()), (address, Some("0x8D92A7342657F4F")));
+        }
+        assert!(read("https://h.example/Patient.ndjson#etag=").is_err());
     }
 
     #[test]

@@ -260,7 +260,8 @@ fn fmt_not_served(f: &mut fmt::Formatter<'_>, server: &str) -> fmt::Result {
         f,
         "a FHIR server imports from URLs that it fetches; it cannot read files of this machine. Serve them while the \
          import runs, at an address that {server} can reach: --serve 0.0.0.0:8765 --advertise http://THIS-MACHINE:8765 \
-         (for a server on this machine: --serve 127.0.0.1:0), or name URLs that it can fetch"
+         (for a server on this machine: --serve 127.0.0.1:0), or name URLs that it can fetch. A server that takes files in requests needs \
+         none of it: name its dialect, --dialect NAME"
     )
 }
 

@@ -36,6 +36,7 @@ pub(super) struct Local {
 #[derive(Debug)]
 pub(super) struct Remote {
     pub(super) url: String,
+    pub(super) etag: Option<String>,
     pub(super) secret: Option<(String, Secret)>,
 }
 
@@ -81,7 +82,7 @@ impl Opened {
 impl Remote {
     fn new(place: usize, input: &RemoteInput) -> Self {
         let secret = input.query().map(|query| (format!("input-{}-query", place + 1), Secret::from(query)));
-        Self { url: input.address().to_owned(), secret }
+        Self { url: input.address().to_owned(), etag: input.etag().map(str::to_owned), secret }
     }
 
     /// The URL with a placeholder for its query.
@@ -132,7 +133,10 @@ pub(super) fn inputs_digest(server: &Server, opened: &[Opened]) -> String {
         line(input.declared_type.as_deref().unwrap_or_default());
         match &input.place {
             Place::Local(local) => line(&local.digest.to_string()),
-            Place::Remote(remote) => line(&remote.url),
+            Place::Remote(remote) => {
+                line(&remote.url);
+                remote.etag.iter().for_each(|etag| line(etag));
+            }
         }
     }
     hex(&hasher.finalize())

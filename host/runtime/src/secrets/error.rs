@@ -28,9 +28,7 @@ impl fmt::Display for SecretError {
             Self::Name(name) => {
                 write!(out, "`{name}` cannot name a secret: use 1 to 64 of A-Z a-z 0-9 _ . - but not `authorization`")
             }
-            Self::Region => {
-                out.write_str("an AWS region is written like us-east-1, with a service us-east-1/SERVICE")
-            }
+            Self::Region => out.write_str("an AWS region is written like us-east-1, with a service us-east-1/SERVICE"),
             Self::UserName => out.write_str("the user name has a colon, which Basic authentication cannot express"),
         }
     }
