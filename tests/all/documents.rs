@@ -99,7 +99,8 @@ impl Decisions for WithDocument {
 #[tokio::test]
 async fn a_plan_whose_documents_nobody_publishes_is_not_begun() {
     let rig = Rig::new(Personality::Hapi, Script::default()).await;
-    let request = rig.request(&[("Patient", PATIENT)]);
+    let mut request = rig.request(&[("Patient", PATIENT)]);
+    request.documents_url = Some("http://127.0.0.1:9/documents".to_owned());
     let new = || Begin {
         request: &request,
         key: None,

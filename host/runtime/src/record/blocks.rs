@@ -18,9 +18,8 @@ use crate::secrets::Secrets;
 const MAX_BODY: usize = 64 << 10;
 
 /// What decides anything in an answer; others may tell whose server it is.
-const TOLD: [HeaderName; 13] = [
+const TOLD: [HeaderName; 12] = [
     ALLOW,
-    CONTENT_LENGTH,
     CONTENT_LOCATION,
     CONTENT_RANGE,
     CONTENT_TYPE,
@@ -34,8 +33,8 @@ const TOLD: [HeaderName; 13] = [
     HeaderName::from_static("x-progress"),
 ];
 
-/// What is said by the URL already, or is a credential.
-const UNTOLD: [HeaderName; 3] = [AUTHORIZATION, COOKIE, HOST];
+/// What the URL says already, what is not true of a body that was hidden, and credentials.
+const UNTOLD: [HeaderName; 4] = [AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST];
 
 /// How exchanges of one import are written.
 pub(super) struct Blocks<'a> {
