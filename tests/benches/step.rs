@@ -97,11 +97,11 @@ fn request() -> Request {
 
 fn importer() -> Importer {
     let base = BASE.parse().expect("the base is a URL");
-    let network = Network {
-        allow: AllowList::new(&base).expect("the base has an origin"),
-        secrets: Secrets::default(),
-        wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).expect("no extra roots are given")),
-    };
+    let network = Network::new(
+        AllowList::new(&base).expect("the base has an origin"),
+        Secrets::default(),
+        Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).expect("no extra roots are given")),
+    );
     let engine = Engine::new().expect("the components run on this machine");
     Importer::new(engine, Arc::new(VirtualClock::at(NOW_MS)), network)
 }

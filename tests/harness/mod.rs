@@ -10,4 +10,5 @@ pub(crate) mod http;
 pub(crate) mod person;
 pub(crate) mod rig;
 pub(crate) mod running;
+pub(crate) mod scribe;
 pub(crate) mod tls;
