@@ -17,6 +17,7 @@ pub enum Retry {
     Never,
 }
 
+#[expect(clippy::derivable_impls, reason = "the variants are made by a macro that takes no attributes")]
 impl Default for Outcome {
     fn default() -> Self {
         Self::InternalError
