@@ -44,12 +44,7 @@ pub enum RunError {
     /// The component that reads records died.
     Check(CheckError),
     /// An operator's dialect file cannot be used.
-    DialectFile {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        error: DialectFileError,
-    },
+    DialectFile(DialectFileError),
     /// No dialect has the name.
     DialectUnknown {
         /// As typed.
@@ -128,7 +123,7 @@ impl RunError {
             Self::AllowOrigin { .. }
             | Self::Authorities { .. }
             | Self::AuthoritiesFile { .. }
-            | Self::DialectFile { .. }
+            | Self::DialectFile(_)
             | Self::DialectUnknown { .. }
             | Self::Files(_)
             | Self::KeyTaken { .. }
@@ -181,7 +176,7 @@ impl fmt::Display for RunError {
             Self::AuthoritiesFile { path, .. } | Self::Read { path, .. } => {
                 write!(f, "{} cannot be read", path.display())
             }
-            Self::DialectFile { name, error } => fmt_dialect_file(f, name, error),
+            Self::DialectFile(error) => error.fmt(f),
             Self::DialectUnknown { name, known } => {
                 write!(f, "no dialect is called {name}; there are {}, or name a .toml file", known.join(", "))
             }
@@ -221,13 +216,6 @@ impl fmt::Display for RunError {
             Self::Secret(error) => error.fmt(f),
             Self::Serve(error) => error.fmt(f),
         }
-    }
-}
-
-fn fmt_dialect_file(f: &mut fmt::Formatter<'_>, name: &str, error: &DialectFileError) -> fmt::Result {
-    match error.line {
-        Some(line) => write!(f, "{name}:{line}: {}", error.message),
-        None => write!(f, "{name}: {}", error.message),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what was typed to an import that is stored and can be driven. Nothing is sent to the FHIR server here.
 
+use std::fs;
 use std::sync::Arc;
 
 use super::check::{Samples, check_local};
@@ -119,10 +120,10 @@ async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, Ru
             let known = builtin.into_iter().map(|dialect| dialect.name).collect();
             Err(RunError::DialectUnknown { name: name.clone(), known })
         }
-        DialectWanted::File { name, text } => match read_dialect(text, &builtin) {
-            Ok(file) => Ok(DialectNote::Defined(file.definition)),
-            Err(error) => Err(RunError::DialectFile { name: name.clone(), error }),
-        },
+        DialectWanted::File { name, text } => {
+            let file = read_dialect(name, text, &builtin, &|path| fs::read_to_string(path));
+            file.map(|file| DialectNote::Defined(file.definition)).map_err(RunError::DialectFile)
+        }
     }
 }
 
