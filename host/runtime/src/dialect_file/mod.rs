@@ -19,6 +19,7 @@ use fhir_import_workflow::Dialect;
 
 use crate::contract;
 use chain::Whole;
+pub(crate) use mistake::did_you_mean;
 use source::Step;
 
 /// A dialect, read and complete.

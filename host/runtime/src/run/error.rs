@@ -7,7 +7,7 @@ use std::{error, fmt, io};
 use super::{CheckedFiles, Outcome};
 use crate::check::CheckError;
 use crate::contract;
-use crate::dialect_file::DialectFileError;
+use crate::dialect_file::{DialectFileError, did_you_mean};
 use crate::drive::{ChangedInput, DriveError};
 use crate::files::FilesError;
 use crate::importer::CallError;
@@ -178,7 +178,8 @@ impl fmt::Display for RunError {
             }
             Self::DialectFile(error) => error.fmt(f),
             Self::DialectUnknown { name, known } => {
-                write!(f, "no dialect is called {name}; there are {}, or name a .toml file", known.join(", "))
+                let hint = did_you_mean(name, &known.iter().map(String::as_str).collect::<Vec<_>>());
+                write!(f, "no dialect is called {name}{hint}; there are {}, or name a .toml file", known.join(", "))
             }
             Self::Drive(DriveError::Call(refused @ CallError::Refused(_))) => refused.fmt(f),
             Self::Findings(files) => write!(
