@@ -9,6 +9,7 @@ pub(crate) mod hapi;
 pub(crate) mod http;
 pub(crate) mod person;
 pub(crate) mod rig;
+pub(crate) mod riverside;
 pub(crate) mod running;
 pub(crate) mod scribe;
 pub(crate) mod tls;

@@ -227,7 +227,10 @@ impl Rig {
         let path = crate::harness::person::dialect_file(self.dialect);
         if let Ok(text) = std::fs::read_to_string(path) {
             let builtin = fhir_import::dialects(&engine(), &self.clock).await.unwrap();
-            let file = fhir_import::read_dialect(&text, &builtin).unwrap();
+            let file = fhir_import::read_dialect(self.dialect, &text, &builtin, &|_| {
+                unreachable!("they extend built-in ones")
+            })
+            .unwrap();
             request.dialect = DialectChoice::Defined(file.definition);
         }
         request

@@ -14,6 +14,7 @@ mod recovery;
 mod resolve;
 mod result;
 mod rows;
+mod variables;
 
 use crate::checkpoint::MAX_BYTES;
 use crate::dialect::Path;
