@@ -13,10 +13,12 @@ use fhir_import::{
     drive, resolve,
 };
 use fhir_import_records::{CheckOptions, Checker};
-use fhir_import_sandbox::{Config, Endpoint, Personality, Sandbox, Script};
+use fhir_import_sandbox::{Config, Endpoint, Personality, Sandbox, Script, World};
 use url::Url;
 
 use crate::harness::files::FileHost;
+use crate::harness::servers;
+use crate::harness::shelf::{Shelf, ShortWire};
 
 /// Compiled once for all tests.
 pub(crate) fn engine() -> Engine {
@@ -29,12 +31,34 @@ pub(crate) const START_MS: u64 = 1_767_225_600_000;
 
 /// The practice server with an importer that may reach it.
 pub(crate) struct Rig {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) importer: Importer,
     pub(crate) journal: MemoryJournal,
     pub(crate) clock: SharedClock,
-    pub(crate) files: FileHost,
-    dialect: &'static str,
+    pub(crate) files: Offered,
+    personality: Personality,
+}
+
+/// Where the practice server fetches files.
+pub(crate) enum Offered {
+    /// Over sockets.
+    Served(FileHost),
+    /// From here, by their names.
+    Given(Arc<Shelf>),
+}
+
+impl Offered {
+    /// Offers a file; its URL.
+    fn add(&self, server: Personality, kind: &str, text: &str) -> String {
+        match self {
+            Self::Served(host) => host.add(kind, text),
+            Self::Given(shelf) => {
+                let url = format!("{}{kind}.ndjson", servers::folder(server));
+                shelf.put(&url, text.to_owned());
+                url
+            }
+        }
+    }
 }
 
 /// What was seen of a drive.
@@ -81,14 +105,8 @@ impl Rig {
             wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
         };
         let importer = Importer::new(engine(), clock.clone(), network);
-        Self {
-            sandbox,
-            importer,
-            journal: MemoryJournal::new(),
-            clock,
-            files: FileHost::start(),
-            dialect: personality.name(),
-        }
+        let (sandbox, files) = (Arc::new(sandbox), Offered::Served(FileHost::start()));
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality }
     }
 
     /// A request for files that are served to the practice server.
@@ -99,7 +117,7 @@ impl Rig {
             checker.next_file(Some(kind));
             checker.feed(text.as_bytes());
             let (_, summary) = checker.end_file();
-            let url = self.files.add(kind, text);
+            let url = self.files.add(self.personality, kind, text);
             let resources = Some(summary.resources);
             inputs.push(Input { url, resource_type: (*kind).to_owned(), resources, etag: None });
         }
@@ -110,7 +128,7 @@ impl Rig {
             time_ms: START_MS,
             purpose: Purpose::Import,
             base_url: self.sandbox.base_url(),
-            dialect: DialectChoice::Named(self.dialect.to_owned()),
+            dialect: DialectChoice::Named(self.personality.name().to_owned()),
             inputs,
             samples: samples.map(|s| Sample { reference: s.reference, fingerprint: s.fingerprint }).collect(),
             expected: summary
@@ -122,14 +140,15 @@ impl Rig {
                     distinct_ids: t.distinct_ids,
                 })
                 .collect(),
-            settings: Vec::new(),
-            documents_url: None,
+            settings: servers::settings(self.personality),
+            documents_url: Some(servers::DOCUMENTS.to_owned()),
             policy: Policy { poll_max_ms: 600_000, deadline_ms: 3_600_000, max_errors: 0 },
         }
     }
 
     /// Stores a request.
     pub(crate) async fn begin(&self, request: &Request) -> ImportId {
+        self.publish(request).await;
         let new = Begin {
             request,
             key: None,
@@ -139,6 +158,14 @@ impl Rig {
             same_inputs: SameInputs::Allow,
         };
         begin(&self.importer, &self.journal, new).await.unwrap()
+    }
+
+    /// Puts what the plan asks to publish where the practice server fetches it.
+    async fn publish(&self, request: &Request) {
+        let Offered::Given(shelf) = &self.files else { return };
+        for document in self.importer.start(request).await.unwrap().documents {
+            shelf.put(&format!("{}/{}", servers::DOCUMENTS, document.name), document.content);
+        }
     }
 
     /// Drives an import as far as it goes.
@@ -206,25 +233,23 @@ impl fhir_import_sandbox::Clock for ServerTime {
 
 /// With one clock, what the server saw has times that can be compared with what was waited.
 impl Rig {
-    /// Server and importer go by the same virtual clock.
+    /// Server and importer are in one process, and go by the same virtual clock.
     pub(crate) async fn of_one_clock(personality: Personality, script: Script) -> Self {
-        let mut rig = Self::new(personality, Script::default()).await;
-        let time = Arc::new(ServerTime(rig.clock.clone()));
-        rig.sandbox = Sandbox::start_by(Config { personality, port: 0, script }, time).await.unwrap();
-        let base: Url = rig.sandbox.base_url().parse().unwrap();
-        let network = Network {
-            allow: AllowList::new(&base).unwrap(),
-            secrets: Secrets::default(),
-            wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
-        };
-        rig.importer = Importer::new(engine(), rig.clock.clone(), network);
-        rig
+        let clock: SharedClock = Arc::new(VirtualClock::at(START_MS));
+        let shelf = Arc::new(Shelf::default());
+        let world = World { clock: Arc::new(ServerTime(clock.clone())), files: shelf.clone(), seed: Some(1) };
+        let sandbox = Arc::new(Sandbox::in_process(Config { personality, port: 0, script }, world));
+        let allow = AllowList::new(&sandbox.base_url().parse().unwrap()).unwrap();
+        let network = Network { allow, secrets: Secrets::default(), wire: Arc::new(ShortWire(sandbox.clone())) };
+        let importer = Importer::new(engine(), clock.clone(), network);
+        let files = Offered::Given(shelf);
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality }
     }
 
     /// As [`Rig::request`], also for the personalities whose dialect is a file of the tests.
     pub(crate) async fn request_by_file(&self, files: &[(&str, &str)]) -> Request {
         let mut request = self.request(files);
-        let path = crate::harness::person::dialect_file(self.dialect);
+        let path = crate::harness::person::dialect_file(self.personality.name());
         if let Ok(text) = std::fs::read_to_string(path) {
             let builtin = fhir_import::dialects(&engine(), &self.clock).await.unwrap();
             let file = fhir_import::read_dialect(&text, &builtin).unwrap();
