@@ -10,6 +10,7 @@ use url::Url;
 pub(crate) struct Raw {
     pub(crate) status: u16,
     pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Raw {
@@ -36,7 +37,7 @@ fn send(method: &str, url: &str) -> Raw {
     let mut text = Vec::new();
     stream.read_to_end(&mut text).unwrap();
     let text = String::from_utf8_lossy(&text);
-    let (head, _body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap();
-    Raw { status, head: head.to_owned() }
+    Raw { status, head: head.to_owned(), body: body.to_owned() }
 }

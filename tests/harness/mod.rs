@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod person;
 pub(crate) mod rig;
 pub(crate) mod running;
+pub(crate) mod scribe;
 pub(crate) mod servers;
 pub(crate) mod shelf;
 pub(crate) mod tls;

@@ -5,15 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fhir_import::contract::{Decision, DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
+use fhir_import::files::OpenInput;
 use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal, SameInputs};
-use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
+use fhir_import::net::{AllowList, NetError, Origin, PhaseLimits, Sender, TlsRoots};
 use fhir_import::secrets::Secrets;
 use fhir_import::{
-    Begin, Budget, Budgets, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin,
-    drive, resolve,
+    Begin, Budget, Budgets, DriveError, End, Engine, Importer, Network, SharedClock, Stop, Uploads, VirtualClock,
+    Watch, begin, begin_started, drive, resolve,
 };
 use fhir_import_records::{CheckOptions, Checker};
-use fhir_import_sandbox::{Config, Endpoint, Personality, Sandbox, Script, World};
+use fhir_import_sandbox::{Config, Endpoint, Files, Personality, Sandbox, Script, World};
+use tempfile::TempDir;
 use url::Url;
 
 use crate::harness::files::FileHost;
@@ -37,6 +39,8 @@ pub(crate) struct Rig {
     pub(crate) clock: SharedClock,
     pub(crate) files: Offered,
     personality: Personality,
+    /// Where files lie that are sent.
+    folder: Option<TempDir>,
 }
 
 /// Where the practice server fetches files.
@@ -99,14 +103,14 @@ impl Rig {
         let sandbox = Sandbox::start(Config { personality, port: 0, script }).await.unwrap();
         let base: Url = sandbox.base_url().parse().unwrap();
         let clock: SharedClock = Arc::new(VirtualClock::at(START_MS));
-        let network = Network {
-            allow: AllowList::new(&base).unwrap(),
-            secrets: Secrets::default(),
-            wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
-        };
+        let network = Network::new(
+            AllowList::new(&base).unwrap(),
+            Secrets::default(),
+            Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
+        );
         let importer = Importer::new(engine(), clock.clone(), network);
         let (sandbox, files) = (Arc::new(sandbox), Offered::Served(FileHost::start()));
-        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality }
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality, folder: None }
     }
 
     /// A request for files that are served to the practice server.
@@ -141,14 +145,17 @@ impl Rig {
                 })
                 .collect(),
             settings: servers::settings(self.personality),
-            documents_url: Some(servers::DOCUMENTS.to_owned()),
+            documents_url: self.publishes(),
             policy: Policy { poll_max_ms: 600_000, deadline_ms: 3_600_000, max_errors: 0 },
         }
     }
 
+    fn publishes(&self) -> Option<String> {
+        matches!(self.files, Offered::Given(_)).then(|| servers::DOCUMENTS.to_owned())
+    }
+
     /// Stores a request.
     pub(crate) async fn begin(&self, request: &Request) -> ImportId {
-        self.publish(request).await;
         let new = Begin {
             request,
             key: None,
@@ -157,15 +164,30 @@ impl Rig {
             host: "{}".to_owned(),
             same_inputs: SameInputs::Allow,
         };
-        begin(&self.importer, &self.journal, new).await.unwrap()
+        let Offered::Given(shelf) = &self.files else {
+            return begin(&self.importer, &self.journal, new).await.unwrap();
+        };
+        let started = self.importer.start(request).await.unwrap();
+        for document in &started.documents {
+            shelf.put(&format!("{}/{}", servers::DOCUMENTS, document.name), document.content.clone());
+        }
+        begin_started(self.clock.as_ref(), &self.journal, new, started).unwrap()
     }
 
-    /// Puts what the plan asks to publish where the practice server fetches it.
-    async fn publish(&self, request: &Request) {
-        let Offered::Given(shelf) = &self.files else { return };
-        for document in self.importer.start(request).await.unwrap().documents {
-            shelf.put(&format!("{}/{}", servers::DOCUMENTS, document.name), document.content);
-        }
+    /// Lets the files of a request be sent to the server, which must be in this process.
+    pub(crate) fn may_send(&mut self, request: &Request) {
+        let Offered::Given(shelf) = &self.files else { panic!("the files are served") };
+        let folder = TempDir::new().unwrap();
+        let place = |(index, input): (usize, &Input)| {
+            let path = folder.path().join(format!("{index}.ndjson"));
+            std::fs::write(&path, shelf.read(&input.url).unwrap()).unwrap();
+            Some(Arc::new(OpenInput::open(&path).unwrap()))
+        };
+        let files = request.inputs.iter().enumerate().map(place).collect();
+        let mut network = network(&self.sandbox, self.personality);
+        network.uploads = Uploads::new(Origin::of(&self.sandbox.base_url().parse().unwrap()).unwrap(), files);
+        self.importer = Importer::new(engine(), self.clock.clone(), network);
+        self.folder = Some(folder);
     }
 
     /// Drives an import as far as it goes.
@@ -231,6 +253,16 @@ impl fhir_import_sandbox::Clock for ServerTime {
     }
 }
 
+/// The way to a server in this process, and what it wants to be sent with.
+fn network(sandbox: &Arc<Sandbox>, personality: Personality) -> Network {
+    let base: Url = sandbox.base_url().parse().unwrap();
+    let mut secrets = Secrets::default();
+    if let Some(credential) = servers::credential(personality) {
+        secrets.authorize(Origin::of(&base).unwrap(), &credential).unwrap();
+    }
+    Network::new(AllowList::new(&base).unwrap(), secrets, Arc::new(ShortWire(sandbox.clone())))
+}
+
 /// With one clock, what the server saw has times that can be compared with what was waited.
 impl Rig {
     /// Server and importer are in one process, and go by the same virtual clock.
@@ -239,11 +271,9 @@ impl Rig {
         let shelf = Arc::new(Shelf::default());
         let world = World { clock: Arc::new(ServerTime(clock.clone())), files: shelf.clone(), seed: Some(1) };
         let sandbox = Arc::new(Sandbox::in_process(Config { personality, port: 0, script }, world));
-        let allow = AllowList::new(&sandbox.base_url().parse().unwrap()).unwrap();
-        let network = Network { allow, secrets: Secrets::default(), wire: Arc::new(ShortWire(sandbox.clone())) };
-        let importer = Importer::new(engine(), clock.clone(), network);
+        let importer = Importer::new(engine(), clock.clone(), network(&sandbox, personality));
         let files = Offered::Given(shelf);
-        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality }
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality, folder: None }
     }
 
     /// As [`Rig::request`], also for the personalities whose dialect is a file of the tests.

@@ -1,5 +1,6 @@
 //! What each practice server wants of those who import to it.
 
+use fhir_import::secrets::Credential;
 use fhir_import_sandbox::Personality;
 
 /// Servers that fetch over plain HTTP and are told nothing but URLs: what can be imported to with nothing but a file.
@@ -44,4 +45,15 @@ pub(crate) fn settings(server: Personality) -> Vec<(String, String)> {
         _ => &[],
     };
     said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What a server wants requests to come with, however healthy it is.
+pub(crate) fn credential(server: Personality) -> Option<Credential> {
+    (server == Personality::Healthlake).then(|| Credential::AwsSigV4 {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: "secret".into(),
+        session_token: None,
+        region: "us-east-1".to_owned(),
+        service: "healthlake".to_owned(),
+    })
 }

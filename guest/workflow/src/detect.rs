@@ -98,8 +98,7 @@ impl Capabilities {
             let best = dialect.detect.signatures.iter().filter(|s| self.fits(s)).max_by_key(|s| weight(s));
             fits.extend(best.map(|signature| Fit { index: *index, dialect, signature }));
         }
-        fits.sort_unstable_by_key(|fit| (std::cmp::Reverse(weight(fit.signature)), fit.index));
-        match fits.first() {
+        match fits.iter().max_by_key(|fit| (weight(fit.signature), std::cmp::Reverse(fit.index))) {
             Some(best) => self.found(best, &fits),
             None => self.nothing(dialects),
         }
@@ -274,9 +273,12 @@ struct Definition {
 impl Definition {
     fn read(definition: &Value) -> Self {
         let parameters = definition["parameter"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut names: Vec<String> = parameters.iter().filter_map(|p| p["name"].as_str().map(str::to_owned)).collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names: Vec<String> = Vec::new();
+        for name in parameters.iter().filter_map(|p| p["name"].as_str()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
         Self { parameters: names, text: definition.to_string() }
     }
 

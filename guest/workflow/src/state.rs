@@ -8,6 +8,7 @@ mod cancel_job;
 mod detecting;
 mod find_job;
 mod finished;
+mod job_request;
 mod look_before;
 mod paused;
 mod read_back;
@@ -97,16 +98,16 @@ pub enum Ask {
     Become(State),
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
     /// The chosen dialect.
     #[must_use]
-    pub fn dialect(&self) -> Option<&Dialect> {
+    pub fn dialect(&self) -> Option<&'a Dialect> {
         self.plan.dialect(self.progress.chosen?)
     }
 
     /// The name of the chosen dialect, for people.
     #[must_use]
-    pub fn dialect_name(&self) -> &str {
+    pub fn dialect_name(&self) -> &'a str {
         self.dialect().map_or("this dialect", |d| d.name.as_str())
     }
 

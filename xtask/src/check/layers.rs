@@ -50,8 +50,9 @@ const ROOMS: &[Room] = &[
         inside: &["fhir-import-records"],
         outside: Closed(&["wit-bindgen"], &[]),
     },
-    // Of the guest only the schema of dialects, for an operator's own file; the guest itself is loaded as bytes.
-    Room { package: "fhir-import", inside: &["fhir-import-workflow"], outside: Open },
+    // Of the guest only the schema of dialects, for an operator's own file, and what hides patients, for transcripts; the
+    // guest itself is loaded as bytes.
+    Room { package: "fhir-import", inside: &["fhir-import-records", "fhir-import-workflow"], outside: Open },
     // Of the records only the sentences of the findings.
     Room {
         package: "fhir-import-cli",

@@ -15,8 +15,8 @@ const UPLOADED: &str = "fhir-import-uploaded";
 /// A kick-off was accepted, after so many lost ones.
 pub fn enter(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
     cx.progress.accepted_ms = Some(cx.now_ms);
-    let Some(handle) = cx.dialect().map(|d| d.kick_off.handle.clone()) else { return SubmitLost::enter(cx, lost, "") };
-    let reference = match &handle {
+    let Some(handle) = cx.dialect().map(|d| &d.kick_off.handle) else { return SubmitLost::enter(cx, lost, "") };
+    let reference = match handle {
         Handle::Answer => return answered_at_once(cx, answer, lost),
         Handle::Nowhere => return nothing_more(cx),
         Handle::StatusRequest => {
@@ -29,7 +29,7 @@ pub fn enter(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
     };
     match reference.filter(|reference| !reference.is_empty()) {
         Some(reference) => found(cx, answer, &reference),
-        None => nowhere(cx, answer, &handle, lost),
+        None => nowhere(cx, answer, handle, lost),
     }
 }
 
@@ -84,7 +84,8 @@ fn nowhere(cx: &mut Cx<'_>, answer: &Answer, handle: &Handle, lost: u32) -> Stat
 }
 
 /// The server says nothing of the job any more: only what can be read back shows what it did.
-fn nothing_more(cx: &mut Cx<'_>) -> State {
+pub fn nothing_more(cx: &mut Cx<'_>) -> State {
+    cx.progress.accepted_ms = Some(cx.now_ms);
     cx.tell(EventKind::Accepted, "the server accepted the kick-off, and says nothing more of it");
     cx.progress.tally.add_silence();
     job_over(cx)

@@ -66,11 +66,11 @@ impl Ready {
         if cx.plan.purpose == Purpose::Verify {
             return ReadBackState::enter(cx, Ending::new(Outcome::Succeeded, "Read back.", ""));
         }
-        let Some(dialect) = cx.dialect().cloned() else { return Self::fresh(cx) };
-        match Self::problem(cx, &dialect) {
+        let Some(dialect) = cx.dialect() else { return Self::fresh(cx) };
+        match Self::problem(cx, dialect) {
             Some(ending) => Finished::end(cx, ending),
             None => {
-                inputs::told(cx.plan, &dialect).into_iter().for_each(|line| cx.tell(EventKind::InputsTold, line));
+                inputs::told(cx.plan, dialect).into_iter().for_each(|line| cx.tell(EventKind::InputsTold, line));
                 Self::fresh(cx)
             }
         }
@@ -227,10 +227,12 @@ fn is_half_a_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {
     let said = words(answer);
-    let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.clone());
+    let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.as_ref());
     let raw = String::from_utf8_lossy(&answer.body);
     match switched_off.filter(|rule| raw.contains(&rule.refusal)) {
-        Some(rule) => Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice),
+        Some(rule) => {
+            Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice.as_str())
+        }
         None if matches!(answer.status, 404 | 405 | 501) => Ending::new(
             Outcome::Unsupported,
             format!("The server answers {} to the kick-off: it has no such operation. {said}", answer.status),

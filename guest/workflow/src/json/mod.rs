@@ -4,6 +4,8 @@
 //! `serde_json`, which also take arrays for structs and work on text, slices and values, each type would be compiled
 //! several times, and the component would be 100 kB larger. The error is one pointer: a larger one costs 25 kB more.
 
+pub(crate) mod read;
+
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
