@@ -15,6 +15,8 @@ mod components;
 mod corpus;
 /// 14 points, 4 classes of recovery, 3 kinds of death.
 mod crash_matrix;
+/// Every dialect against the practice server of its name.
+mod dialects;
 /// The journal on a disk that fails, fills up or loses power.
 mod disk;
 /// Documents that a plan asks to publish.

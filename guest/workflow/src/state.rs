@@ -8,6 +8,7 @@ mod cancel_job;
 mod detecting;
 mod find_job;
 mod finished;
+mod job_request;
 mod look_before;
 mod paused;
 mod read_back;

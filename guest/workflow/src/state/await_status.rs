@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadResult, Ready, Reply, State};
-use crate::dialect::{CancelShape, FailureMeans, JobState};
-use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
+use super::job_request::placed;
+use super::{Cx, Finished, Paused, ReadBackState, ReadResult, Ready, Reply, State, accepted};
+use crate::dialect::{FailureMeans, JobState};
+use crate::exchange::{Answer, Failure, FailureKind};
 use crate::instant;
 use crate::json::read::{read_object, read_word};
 use crate::outcome::Outcome;
@@ -13,10 +14,9 @@ use crate::plan::Plan;
 use crate::poll::{Meaning, classify, percent};
 use crate::report::Ending;
 use crate::result;
-use crate::template::Job;
 use crate::text::clip;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
-use crate::url::{MAX_URL, Place, redact};
+use crate::url::{MAX_URL, redact};
 
 /// Answers in a row that make no sense before a person is asked.
 const SENSELESS: u32 = 5;
@@ -101,8 +101,11 @@ impl AwaitStatus {
         Self::soon_at(cx, reference, Starter::Perhaps)
     }
 
-    /// A person says where the job is.
+    /// A person says where the job is; where the server says nothing more of it, that it is there.
     pub fn adopt(cx: &mut Cx<'_>, url: &str) -> State {
+        if cx.says_nothing_more() {
+            return accepted::nothing_more(cx);
+        }
         Self::soon_at(cx, url, Starter::Adopted)
     }
 
@@ -128,6 +131,15 @@ impl AwaitStatus {
     #[must_use]
     pub fn handle(&self) -> Option<&str> {
         self.handle.as_deref()
+    }
+
+    /// Takes the status URL from an answer that tells it.
+    pub(super) fn learn_handle(&mut self, cx: &mut Cx<'_>, answer: &Answer) {
+        let told = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()));
+        if let Some(reference) = told.filter(|_| self.handle.is_none()) {
+            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
+            self.handle = Some(placed(cx, reference));
+        }
     }
 
     /// The same, for people.
@@ -158,30 +170,6 @@ impl AwaitStatus {
     pub fn no_sooner(self, now_ms: u64) -> Self {
         let due = pace::no_sooner(self.due, pace::soon(now_ms).at_ms);
         Self { due, ..self }
-    }
-
-    pub(super) fn ask(&self, cx: &Cx<'_>) -> Ask {
-        let exchange = match &self.handle {
-            Some(handle) => poll(cx, handle),
-            None => status_request(cx),
-        };
-        exchange.map_or(Ask::Stay, Ask::Send)
-    }
-
-    /// The request that cancels the job; none, where there is no such.
-    #[must_use]
-    pub fn cancel(&self, cx: &Cx<'_>) -> Option<Exchange> {
-        let rule = &cx.dialect()?.cancel;
-        match rule.shape {
-            CancelShape::Delete => Some(Exchange::delete(self.handle.clone()?)),
-            CancelShape::Post => {
-                let job = self.job(cx)?;
-                let body = rule.body.as_ref().map_or(Ok(String::new()), |body| job.body(body)).ok()?;
-                let rules = (&job.dialect.kick_off.content_type, &job.dialect.poll.accept);
-                Some(Exchange::post(job.url(rule.url.as_ref()?).ok()?, rules.0, rules.1, body))
-            }
-            CancelShape::None => None,
-        }
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -222,12 +210,7 @@ impl AwaitStatus {
 
     fn running(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         self.note_progress(cx, answer);
-        if self.handle.is_none()
-            && let Some(reference) = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()))
-        {
-            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
-            self.handle = Some(placed(cx, reference));
-        }
+        self.learn_handle(cx, answer);
         let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
         let running = self.running.saturating_add(1);
         let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
@@ -369,46 +352,6 @@ impl AwaitStatus {
         cx.progress.tally = tally;
         cx.progress.percent = Some(100.0);
         ReadResult::read_first(cx, self, offered)
-    }
-
-    fn job<'a>(&'a self, cx: &'a Cx<'_>) -> Option<Job<'a>> {
-        Some(Job { handle: self.handle(), ..cx.job()? })
-    }
-}
-
-/// The request for the status of a job.
-fn poll(cx: &Cx<'_>, handle: &str) -> Option<Exchange> {
-    let rule = &cx.dialect()?.poll;
-    let job = Job { handle: Some(handle), ..cx.job()? };
-    let url = rule.url.as_ref().map_or_else(|| Some(handle.to_owned()), |url| job.url(url).ok())?;
-    let exchange = match &rule.body {
-        Some(body) => Exchange::post(url, &job.dialect.kick_off.content_type, &rule.accept, job.body(body).ok()?),
-        None => Exchange::get(url, &rule.accept, KEEP_DOCUMENT),
-    };
-    Some(exchange.with(rule.headers.rows().map(|(name, value)| (name, value.as_str()))))
-}
-
-/// The request for the status URL of a job that was accepted without one.
-fn status_request(cx: &Cx<'_>) -> Option<Exchange> {
-    let (rule, job) = (cx.dialect()?.poll.status_request.as_ref()?, cx.job()?);
-    let exchange =
-        Exchange::post(job.url(&rule.url).ok()?, &rule.content_type, &rule.accept, job.body(&rule.body).ok()?);
-    Some(exchange.with(rule.prefer.as_deref().map(|prefer| ("prefer", prefer))))
-}
-
-/// Where a status URL of the server's is asked for; a name stays as it is.
-fn placed(cx: &mut Cx<'_>, reference: &str) -> String {
-    if cx.dialect().is_some_and(|d| d.poll.url.is_some()) {
-        return reference.to_owned();
-    }
-    match cx.plan.base().place(reference) {
-        Place::SameOrigin(url) | Place::Foreign(url) => url,
-        Place::Rebased(url) => {
-            let text =
-                format!("the status URL {} is on another origin; asked at {} instead", redact(reference), redact(&url));
-            cx.tell(EventKind::Rebased, text);
-            url
-        }
     }
 }
 
