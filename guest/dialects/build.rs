@@ -26,12 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in files(folder)? {
         tables.insert(stem(&path), read(&path)?);
     }
-    let mut dialects: Vec<Dialect> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for (name, table) in &tables {
-        dialects.push(whole(name, table, &tables)?);
+        lines.push(serde_json::to_string(&whole(name, table, &tables)?)?);
     }
-    let target = PathBuf::from(std::env::var("OUT_DIR")?).join("dialects.json.lz4");
-    fs::write(target, lz4_flex::compress_prepend_size(serde_json::to_string(&dialects)?.as_bytes()))?;
+    let target = PathBuf::from(std::env::var("OUT_DIR")?).join("dialects.ndjson.lz4");
+    fs::write(target, lz4_flex::compress_prepend_size(lines.join("\n").as_bytes()))?;
     Ok(())
 }
 

@@ -17,6 +17,8 @@ mod corpus;
 mod crash_matrix;
 /// The journal on a disk that fails, fills up or loses power.
 mod disk;
+/// Documents that a plan asks to publish.
+mod documents;
 /// The examples run.
 mod examples;
 /// A real HAPI FHIR server.
@@ -37,7 +39,13 @@ mod politeness;
 mod races;
 /// Ctrl-C and SIGTERM at random moments.
 mod signals;
+/// Signatures of AWS.
+mod signatures;
 /// Thousands of imports with faults from a seed, judged by what the server saw.
 mod simulation;
+/// What is written down of all exchanges.
+mod transcripts;
 /// What each answer means for the job, and what a person can do next.
 mod truth_table;
+/// Files that are sent instead of fetched.
+mod uploads;

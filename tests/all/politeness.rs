@@ -223,11 +223,11 @@ async fn of_two_headers_the_longer_counts() {
     let mut rig = Rig::new(Personality::SmartManifest, Script::default()).await;
     let mut request = rig.request(&PATIENT);
     let (base, polls) = of_two_minds();
-    let network = Network {
-        allow: AllowList::new(&base.parse().unwrap()).unwrap(),
-        secrets: Secrets::default(),
-        wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
-    };
+    let network = Network::new(
+        AllowList::new(&base.parse().unwrap()).unwrap(),
+        Secrets::default(),
+        Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
+    );
     request.base_url = base;
     request.policy.deadline_ms = 301_000;
     rig.importer = Importer::new(engine(), Arc::clone(&rig.clock), network);

@@ -59,7 +59,7 @@ fn sandboxed(criterion: &mut Criterion, at: &Waiting) {
 }
 
 fn waiting() -> Waiting {
-    let started = start(request(), &fhir_import_dialects::all()).expect("the request is complete");
+    let started = start(request(), &fhir_import_dialects::texts()).expect("the request is complete");
     let ready = Session::open(&started.plan, &started.transition.checkpoint).expect("the texts were just made");
     let Ok(Turn::Send(_, call)) = ready.call(Call::Submit, NOW_MS) else {
         panic!("an import with a named dialect is ready to be submitted")
@@ -97,11 +97,11 @@ fn request() -> Request {
 
 fn importer() -> Importer {
     let base = BASE.parse().expect("the base is a URL");
-    let network = Network {
-        allow: AllowList::new(&base).expect("the base has an origin"),
-        secrets: Secrets::default(),
-        wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).expect("no extra roots are given")),
-    };
+    let network = Network::new(
+        AllowList::new(&base).expect("the base has an origin"),
+        Secrets::default(),
+        Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).expect("no extra roots are given")),
+    );
     let engine = Engine::new().expect("the components run on this machine");
     Importer::new(engine, Arc::new(VirtualClock::at(NOW_MS)), network)
 }

@@ -11,4 +11,5 @@ pub(crate) mod person;
 pub(crate) mod rig;
 pub(crate) mod riverside;
 pub(crate) mod running;
+pub(crate) mod scribe;
 pub(crate) mod tls;

@@ -75,11 +75,11 @@ impl Rig {
         let sandbox = Sandbox::start(Config { personality, port: 0, script }).await.unwrap();
         let base: Url = sandbox.base_url().parse().unwrap();
         let clock: SharedClock = Arc::new(VirtualClock::at(START_MS));
-        let network = Network {
-            allow: AllowList::new(&base).unwrap(),
-            secrets: Secrets::default(),
-            wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
-        };
+        let network = Network::new(
+            AllowList::new(&base).unwrap(),
+            Secrets::default(),
+            Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
+        );
         let importer = Importer::new(engine(), clock.clone(), network);
         Self {
             sandbox,
@@ -212,11 +212,11 @@ impl Rig {
         let time = Arc::new(ServerTime(rig.clock.clone()));
         rig.sandbox = Sandbox::start_by(Config { personality, port: 0, script }, time).await.unwrap();
         let base: Url = rig.sandbox.base_url().parse().unwrap();
-        let network = Network {
-            allow: AllowList::new(&base).unwrap(),
-            secrets: Secrets::default(),
-            wire: Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
-        };
+        let network = Network::new(
+            AllowList::new(&base).unwrap(),
+            Secrets::default(),
+            Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
+        );
         rig.importer = Importer::new(engine(), rig.clock.clone(), network);
         rig
     }

@@ -1,13 +1,14 @@
 //! What never changes during an import: made once from a request, stored once, addressed by its digest.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::inputs;
 use crate::json;
+use crate::json::read::{read_object, read_whole};
 use crate::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
-use crate::table::Table;
+use crate::table::{Table, as_object};
 use crate::template::Job;
 use crate::url::BaseUrl;
 
@@ -21,7 +22,7 @@ pub const MAX_SAMPLES: usize = 200;
 pub const MAX_TYPES: usize = 200;
 
 /// What never changes during an import.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
     /// The form of this text.
@@ -37,7 +38,7 @@ pub struct Plan {
     /// The dialects to choose from, in full, so that a newer component goes on with the facts of the older one. After the
     /// choice only that one is read.
     #[serde(skip)]
-    dialects: Vec<Option<Dialect>>,
+    dialects: Vec<Candidate>,
     /// The operator named the one dialect.
     pub configured: bool,
     /// The files.
@@ -47,23 +48,30 @@ pub struct Plan {
     /// What the input holds.
     pub expected: Vec<Expected>,
     /// Values that a dialect needs.
+    #[serde(with = "as_object")]
     pub settings: Table<String>,
     /// Where documents are published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub documents_url: Option<String>,
     /// The caller's limits.
     pub policy: Policy,
 }
 
+/// A dialect that can be the one: its text, and what it says, when that was read.
+#[derive(Debug, Clone, PartialEq)]
+struct Candidate {
+    text: String,
+    dialect: Option<Dialect>,
+}
+
 impl Plan {
-    /// Makes the plan of a request.
+    /// Makes the plan of a request. The built-in dialects are given as JSON, each in one line.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] names the field that cannot be used.
-    pub fn new(request: Request, builtin: &[Dialect]) -> Result<Self, Error> {
+    pub fn new(request: Request, builtin: &[String]) -> Result<Self, Error> {
         check(&request)?;
         let (dialects, configured) = choose(request.dialect, builtin)?;
-        let dialects = dialects.into_iter().map(Some).collect();
         let mut settings = Table::default();
         for (name, value) in request.settings {
             *settings.entry(&name) = value;
@@ -102,14 +110,13 @@ impl Plan {
     pub fn decode_head(text: &str) -> Result<Self, Error> {
         let head = text.split_once('\n').map_or(text, |(head, _)| head);
         let value = json::parse(head.as_bytes()).map_err(|e| no_plan(&e))?;
-        let form: Form = json::from_value(&value).map_err(|e| no_plan(&e))?;
-        if form.version != VERSION {
+        let form = value["version"].as_u64();
+        if let Some(form) = form.filter(|form| *form != u64::from(VERSION)) {
             return Err(Error::InvalidPlan(format!(
-                "the plan has form {}, this component reads form {VERSION}: use the component that made it",
-                form.version
+                "the plan has form {form}, this component reads form {VERSION}: use the component that made it"
             )));
         }
-        json::from_value(&value).map_err(|e| no_plan(&e))
+        read_whole(&value).map_err(|e| no_plan(&e))
     }
 
     /// Reads the dialects of a plan, or one of them: a step must not pay for those that were not chosen.
@@ -120,8 +127,8 @@ impl Plan {
         self.dialects.clear();
         for (index, line) in (0..).zip(text.lines().skip(1)) {
             let wanted = chosen.is_none_or(|chosen| chosen == index);
-            let dialect = wanted.then(|| json::read(line)).transpose().map_err(|e| no_plan(&e))?;
-            self.dialects.push(dialect);
+            let dialect = wanted.then(|| Dialect::from_json(line)).transpose().map_err(|e| no_plan(&e))?;
+            self.dialects.push(Candidate { text: line.to_owned(), dialect });
         }
         if self.dialects.is_empty() { Err(Error::InvalidPlan("it has no dialect".to_owned())) } else { Ok(()) }
     }
@@ -129,24 +136,24 @@ impl Plan {
     /// The plan as text: one line of JSON, and one for each dialect.
     ///
     /// # Panics
-    /// Never: a plan was not read in part when it is written.
+    /// Never: a plan has only strings as keys.
     #[must_use]
     pub fn encode(&self) -> String {
-        let line = |value: serde_json::Result<String>| value.expect("a plan has only strings as map keys");
-        let dialects = self.all_dialects().into_iter().map(|(_, dialect)| line(serde_json::to_string(dialect)));
-        std::iter::once(line(serde_json::to_string(self))).chain(dialects).collect::<Vec<_>>().join("\n")
+        let head = serde_json::to_string(self).expect("a plan has only strings as map keys");
+        let lines = std::iter::once(head.as_str()).chain(self.dialects.iter().map(|one| one.text.as_str()));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// A dialect that was read.
     #[must_use]
     pub fn dialect(&self, index: u32) -> Option<&Dialect> {
-        self.dialects.get(index as usize)?.as_ref()
+        self.dialects.get(index as usize)?.dialect.as_ref()
     }
 
     /// The dialects that were read, with their places.
     #[must_use]
     pub fn all_dialects(&self) -> Vec<(u32, &Dialect)> {
-        (0..).zip(&self.dialects).filter_map(|(index, dialect)| Some((index, dialect.as_ref()?))).collect()
+        (0..).zip(&self.dialects).filter_map(|(index, one)| Some((index, one.dialect.as_ref()?))).collect()
     }
 
     /// The base URL.
@@ -217,11 +224,10 @@ fn no_plan(error: &serde_json::Error) -> Error {
     Error::InvalidPlan(format!("not a plan: {error}"))
 }
 
-/// The part of a plan that is read before its form is known.
-#[derive(Deserialize)]
-struct Form {
-    version: u32,
-}
+read_object!(Plan {
+    version, id, time_ms, purpose, base_url, configured, inputs, samples, expected, settings, documents_url, policy;
+    dialects
+});
 
 fn per_job(dialect: &Dialect, inputs: usize) -> usize {
     dialect.inputs.in_one_job().map_or(inputs, |n| n as usize).max(1)
@@ -273,20 +279,35 @@ fn is_type(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphabetic())
 }
 
-fn choose(choice: DialectChoice, builtin: &[Dialect]) -> Result<(Vec<Dialect>, bool), Error> {
+fn choose(choice: DialectChoice, builtin: &[String]) -> Result<(Vec<Candidate>, bool), Error> {
+    let (texts, configured) = match &choice {
+        DialectChoice::Detect | DialectChoice::Named(_) => (builtin.to_vec(), false),
+        DialectChoice::Defined(text) => (vec![in_one_line(text)?], true),
+    };
+    let mut candidates = Vec::with_capacity(texts.len());
+    for text in texts {
+        let dialect = Dialect::from_json(&text).map_err(|error| invalid("dialect", &error.to_string()))?;
+        if let Some(why) = dialect.contradictions().first() {
+            return Err(invalid("dialect", why));
+        }
+        candidates.push(Candidate { text, dialect: Some(dialect) });
+    }
     match choice {
-        DialectChoice::Detect => Ok((builtin.to_vec(), false)),
-        DialectChoice::Defined(dialect) => match dialect.contradictions().first() {
-            Some(why) => Err(invalid("dialect", why)),
-            None => Ok((vec![*dialect], true)),
-        },
-        DialectChoice::Named(name) => match builtin.iter().find(|d| d.name == name) {
-            Some(dialect) => Ok((vec![dialect.clone()], true)),
-            None => {
-                let known: Vec<_> = builtin.iter().map(|d| d.name.as_str()).collect();
-                Err(invalid("dialect", &format!("{name:?} is not known; known are {}", known.join(", "))))
-            }
-        },
+        DialectChoice::Named(name) => named(&name, candidates),
+        DialectChoice::Detect | DialectChoice::Defined(_) => Ok((candidates, configured)),
+    }
+}
+
+fn in_one_line(json: &str) -> Result<String, Error> {
+    let value = json::parse(json.as_bytes()).map_err(|error| invalid("dialect", &error.to_string()))?;
+    Ok(value.to_string())
+}
+
+fn named(name: &str, mut builtin: Vec<Candidate>) -> Result<(Vec<Candidate>, bool), Error> {
+    let names = builtin.iter().filter_map(|one| Some(one.dialect.as_ref()?.name.as_str())).collect::<Vec<_>>();
+    match names.iter().position(|known| *known == name) {
+        Some(at) => Ok((vec![builtin.swap_remove(at)], true)),
+        None => Err(invalid("dialect", &format!("{name:?} is not known; known are {}", names.join(", ")))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The calls of the contract over the states. No I/O: a call that needs an exchange hands it out and takes the reply.
 
 use crate::checkpoint::Checkpoint;
-use crate::dialect::{Confidence, Dialect};
+use crate::dialect::Confidence;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::outcome::Outcome;
@@ -66,7 +66,7 @@ pub struct Waiting {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] names the field that cannot be used.
-pub fn start(request: Request, builtin: &[Dialect]) -> Result<Started, Error> {
+pub fn start(request: Request, builtin: &[String]) -> Result<Started, Error> {
     let plan = Plan::new(request, builtin)?;
     let (text, documents) = (plan.encode(), plan.documents());
     let now_ms = plan.time_ms;

@@ -29,10 +29,11 @@ pub use read_result::ReadResult;
 pub use ready::Ready;
 pub use submit_lost::SubmitLost;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::dialect::{Dialect, Handle};
 use crate::exchange::{Answer, Exchange, Failure};
+use crate::json::read::read_variant;
 use crate::pace;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -41,7 +42,7 @@ use crate::template::Job;
 use crate::transition::{Event, EventKind, Next, Wake};
 
 /// Where an import stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// The CapabilityStatement is read.
@@ -97,16 +98,16 @@ pub enum Ask {
     Become(State),
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
     /// The chosen dialect.
     #[must_use]
-    pub fn dialect(&self) -> Option<&Dialect> {
+    pub fn dialect(&self) -> Option<&'a Dialect> {
         self.plan.dialect(self.progress.chosen?)
     }
 
     /// The name of the chosen dialect, for people.
     #[must_use]
-    pub fn dialect_name(&self) -> &str {
+    pub fn dialect_name(&self) -> &'a str {
         self.dialect().map_or("this dialect", |d| d.name.as_str())
     }
 
@@ -262,3 +263,25 @@ impl State {
         }
     }
 }
+
+impl Default for State {
+    fn default() -> Self {
+        Self::ReadCapabilities(ReadCapabilities::default())
+    }
+}
+
+read_variant!(State {
+    ReadCapabilities = "read-capabilities",
+    ReadDefinition = "read-definition",
+    LookBefore = "look-before",
+    Ready = "ready",
+    SubmitLost = "submit-lost",
+    FindJob = "find-job",
+    AwaitStatus = "await-status",
+    ReadResult = "read-result",
+    ReadErrors = "read-errors",
+    ReadBack = "read-back",
+    CancelJob = "cancel-job",
+    Paused = "paused",
+    Finished = "finished",
+});

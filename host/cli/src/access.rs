@@ -9,18 +9,38 @@ use fhir_import::secrets::{Credential, Secret};
 use crate::args::AccessArgs;
 use crate::exit::Failure;
 
+/// The service that is meant when only a region is named.
+const AWS_SERVICE: &str = "healthlake";
+
 /// Reads what the arguments name.
 pub fn access(args: AccessArgs) -> Result<Access, Failure> {
-    let credential = match (&args.bearer_file, &args.basic_file) {
-        (Some(_), Some(_)) => {
-            let text = "--bearer-file and --basic-file are both set (perhaps in fhir-import.toml); leave one out";
-            return Err(Failure::usage(text));
-        }
-        (Some(file), None) => Some(bearer(&content(file)?)),
-        (None, Some(file)) => Some(basic(&content(file)?, &file.display().to_string())?),
-        (None, None) => from_environment()?,
-    };
-    Ok(Access { allow: args.allow_origin, ca: args.ca, credential })
+    let credential = credential(&args)?;
+    Ok(Access { allow: args.allow_origin, ca: args.ca, credential, record: args.record })
+}
+
+/// Where a credential can come from. A flag, or its line in the file, wins over the variable that holds it.
+enum Named<'a> {
+    Aws(&'a str),
+    BasicFile(&'a Path),
+    BearerFile(&'a Path),
+}
+
+fn credential(args: &AccessArgs) -> Result<Option<Credential>, Failure> {
+    let named = [
+        args.bearer_file.as_deref().map(Named::BearerFile),
+        args.basic_file.as_deref().map(Named::BasicFile),
+        args.aws_region.as_deref().map(Named::Aws),
+    ];
+    let named: Vec<Named<'_>> = named.into_iter().flatten().collect();
+    match named[..] {
+        [] => from_environment(),
+        [Named::Aws(region)] => aws(region).map(Some),
+        [Named::BasicFile(file)] => basic(&content(file)?, &file.display().to_string()).map(Some),
+        [Named::BearerFile(file)] => Ok(Some(bearer(&content(file)?))),
+        _ => Err(Failure::usage(
+            "of --bearer-file, --basic-file and --aws-region more than one is set (perhaps in fhir-import.toml); leave one",
+        )),
+    }
 }
 
 fn from_environment() -> Result<Option<Credential>, Failure> {
@@ -30,6 +50,31 @@ fn from_environment() -> Result<Option<Credential>, Failure> {
         (Err(_), Ok(text)) => basic(&text, "FHIR_IMPORT_BASIC").map(Some),
         (Err(_), Err(_)) => Ok(None),
     }
+}
+
+/// The variables are those of AWS's own tools; another credential beside them would not be sent.
+fn aws(typed: &str) -> Result<Credential, Failure> {
+    if let Some(other) = ["FHIR_IMPORT_BEARER", "FHIR_IMPORT_BASIC"].into_iter().find(|name| env::var(name).is_ok()) {
+        return Err(Failure::usage(format!("--aws-region and {other} are both set; leave one")));
+    }
+    let (region, service) = typed.split_once('/').unwrap_or((typed, AWS_SERVICE));
+    let wanted = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let [Some(access_key_id), Some(secret_access_key)] = wanted.map(variable) else {
+        let missing: Vec<&str> = wanted.into_iter().filter(|name| variable(name).is_none()).collect();
+        return Err(Failure::usage(format!("--aws-region signs requests with a key: set {}", missing.join(" and "))));
+    };
+    Ok(Credential::AwsSigV4 {
+        access_key_id,
+        secret_access_key: Secret::from(secret_access_key),
+        session_token: variable("AWS_SESSION_TOKEN").map(Secret::from),
+        region: region.to_owned(),
+        service: service.to_owned(),
+    })
+}
+
+/// What is set to nothing is not set.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 fn content(file: &Path) -> Result<String, Failure> {

@@ -64,11 +64,17 @@ pub struct AccessArgs {
     #[arg(long, value_name = "FILE", env = "FHIR_IMPORT_CA")]
     pub ca: Option<PathBuf>,
     /// A file that holds an access token (or set FHIR_IMPORT_BEARER)
-    #[arg(long, value_name = "FILE", env = "FHIR_IMPORT_BEARER_FILE", conflicts_with = "basic_file")]
+    #[arg(long, value_name = "FILE", env = "FHIR_IMPORT_BEARER_FILE", conflicts_with_all = ["basic_file", "aws_region"])]
     pub bearer_file: Option<PathBuf>,
     /// A file that holds user:password (or set FHIR_IMPORT_BASIC)
     #[arg(long, value_name = "FILE", env = "FHIR_IMPORT_BASIC_FILE")]
     pub basic_file: Option<PathBuf>,
+    /// Sign requests for AWS in this region, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
+    #[arg(long, value_name = "REGION[/SERVICE]", env = "FHIR_IMPORT_AWS_REGION", conflicts_with = "basic_file")]
+    pub aws_region: Option<String>,
+    /// Write all exchanges down in this folder, without secrets, hosts and what may tell of a patient
+    #[arg(long, value_name = "FOLDER", env = "FHIR_IMPORT_RECORD")]
+    pub record: Option<PathBuf>,
 }
 
 /// `detect`.
@@ -92,7 +98,7 @@ pub struct Check {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Files, folders, URLs that the server can fetch, each also as Type=…
+    /// Files, folders, URLs of any scheme that the server reads, store:NAME in its own store; each also as Type=…
     #[arg(required = true)]
     pub paths: Vec<String>,
     /// The FHIR base URL, or a server's name in fhir-import.toml

@@ -29,6 +29,7 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
     let end = run.drive(&stop, &mut screen).await;
     drop(helpers);
     cx.talk.finish();
+    tell_transcript(&cx.talk, run);
     match end? {
         End::Done(report) => {
             let view = render::report::View::load(cx, setup.journal.as_ref(), run.id(), *report)?;
@@ -49,6 +50,16 @@ pub async fn drive(cx: &Context, setup: &Setup, run: &Run) -> Result<Outcome, Fa
             let text = format!("{what}; nothing was sent. Put it back and go on, or start another import");
             Err(Failure::new(Outcome::InputChanged, text).next(cx.command("wait", run.id())))
         }
+    }
+}
+
+/// Where the exchanges were written down.
+pub fn tell_transcript(talk: &Talk, run: &Run) {
+    let Some(transcript) = run.transcript() else { return };
+    let path = transcript.path().display();
+    match transcript.problem() {
+        None => talk.line(&format!("Transcript: {path} (look at it before you give it away)")),
+        Some(problem) => talk.line(&format!("The transcript {path} is not complete: {problem}")),
     }
 }
 
@@ -249,7 +260,7 @@ async fn tell_fetches(talk: Talk, server: Arc<FileServer>, names: Vec<String>) {
 async fn tell_no_fetch(talk: Talk, setup: Setup, job: ImportId, server: Arc<FileServer>, fhir: Url) {
     loop {
         tokio::time::sleep(NO_FETCH).await;
-        if server.fetches().iter().any(|file| file.state != FetchState::Never) {
+        if server.fetches().iter().chain(&server.document_fetches()).any(|file| file.state != FetchState::Never) {
             return;
         }
         let Ok((_, status)) = setup.status(job).await else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::contract::{Decision, Event, Next, Outcome, Pause, Report, Request, Transition};
+use crate::contract::{Decision, Event, Next, Outcome, Pause, Report, Request, Started, Transition};
 use crate::decisions::Decisions;
 use crate::files::Change;
 use crate::importer::{Call, CallError};
@@ -124,16 +124,37 @@ pub struct Begin<'a> {
 
 /// Makes a plan and stores it. Sends nothing.
 ///
+/// A request with a `documents-url` is begun in two steps: `start`, and [`begin_started`] with the documents in
+/// [`Begin::host`], so that they can be published again by another process.
+///
 /// # Errors
-/// [`DriveError::Call`] when the request cannot be used, [`DriveError::NotSaved`] when the journal cannot be written.
+/// [`DriveError::Call`] when the request cannot be used, or wants documents to be published; [`DriveError::NotSaved`]
+/// when the journal cannot be written.
 pub async fn begin(
     decisions: &impl Decisions,
     journal: &dyn Journal,
     begin: Begin<'_>,
 ) -> Result<ImportId, DriveError> {
     let started = decisions.start(begin.request).await?;
+    // Without a place for them they are what other servers would want.
+    if begin.request.documents_url.is_some() && !started.documents.is_empty() {
+        return Err(refused("documents-url: nobody publishes the documents of this plan"));
+    }
+    begin_started(decisions.clock().as_ref(), journal, begin, started)
+}
+
+/// Stores a plan that was made, and whose documents will be published. Sends nothing.
+///
+/// # Errors
+/// [`DriveError::NotSaved`] when the journal cannot be written.
+pub fn begin_started(
+    clock: &dyn Clock,
+    journal: &dyn Journal,
+    begin: Begin<'_>,
+    started: Started,
+) -> Result<ImportId, DriveError> {
     let id = begin.request.id.parse().map_err(|_| refused("id: must be 32 lower-case hex digits"))?;
-    let first = stored(&started.transition, &[], decisions.clock().as_ref())?;
+    let first = stored(&started.transition, &[], clock)?;
     let new = NewImport {
         id,
         key: begin.key,

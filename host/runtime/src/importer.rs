@@ -76,10 +76,11 @@ pub struct Importer {
 }
 
 impl Importer {
-    /// Decisions that may reach a network.
+    /// Decisions that may reach a network; both go by the same clock.
     #[must_use]
     pub fn new(engine: Engine, clock: SharedClock, network: Network) -> Self {
-        Self { engine, clock, network: Arc::new(network) }
+        let network = Arc::new(network.by(clock.clone()));
+        Self { engine, clock, network }
     }
 
     /// The clock.

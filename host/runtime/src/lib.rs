@@ -19,19 +19,24 @@ mod importer;
 pub mod journal;
 pub mod net;
 mod outgoing;
+pub mod record;
 pub mod run;
 pub mod secrets;
 pub mod serve;
 mod stop;
 mod store;
+mod uploads;
 
 pub use budget::{Budget, Budgets};
 pub use check::{CheckError, Checked, ToCheck, check};
 pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock, not_before};
 pub use decisions::Decisions;
 pub use dialect_file::{DialectFile, DialectFileError, read_dialect};
-pub use drive::{Begin, ChangedInput, DriveError, End, LAST_WORDS, Watch, begin, drive, resolve, stored_next};
+pub use drive::{
+    Begin, ChangedInput, DriveError, End, LAST_WORDS, Watch, begin, begin_started, drive, resolve, stored_next,
+};
 pub use engine::{Engine, EngineError, IMPORTER_WASM, RECORDS_WASM};
 pub use importer::{Call, CallError, Importer, Moved, dialects, inspect};
 pub use outgoing::Network;
 pub use stop::Stop;
+pub use uploads::Uploads;

@@ -6,19 +6,23 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::clock::{SharedClock, SystemClock};
 use crate::net::{AllowList, Carried, NetError, NetErrorKind, Origin, Phase, Wire, request_url};
-use crate::secrets::Secrets;
+use crate::secrets::{MissingSecret, Secrets};
+use crate::uploads::{Piece, UPLOADED, Uploads};
 
 /// The longest kick-off.
 const MAX_REQUEST: usize = 4 << 20;
 
 /// What an import may reach, and with which secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Network {
     /// What may be reached.
     pub allow: AllowList,
@@ -26,10 +30,39 @@ pub struct Network {
     pub secrets: Secrets,
     /// How it is sent: a [`Sender`](crate::net::Sender), or a simulated network.
     pub wire: Arc<dyn Wire>,
+    /// Files that may be sent, for servers that take them in requests.
+    pub uploads: Uploads,
+    /// What signatures are dated by.
+    clock: SharedClock,
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { allow, secrets, wire, uploads, .. } = self;
+        let mut shown = out.debug_struct("Network");
+        shown
+            .field("allow", allow)
+            .field("secrets", secrets)
+            .field("wire", wire)
+            .field("uploads", uploads)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Network {
-    /// Check, fill in, send, read, hide: in this order.
+    /// A network by the machine's clock that sends no files.
+    #[must_use]
+    pub fn new(allow: AllowList, secrets: Secrets, wire: Arc<dyn Wire>) -> Self {
+        Self { allow, secrets, wire, uploads: Uploads::default(), clock: Arc::new(SystemClock::new()) }
+    }
+
+    /// The same by another clock. An [`Importer`](crate::Importer) sees to it that there is one clock.
+    #[must_use]
+    pub fn by(self, clock: SharedClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Check, fill in, sign, send, read, hide: in this order.
     ///
     /// # Errors
     /// [`NetError`]; it says whether the server may have seen the request.
@@ -37,16 +70,48 @@ impl Network {
         let url = request_url(request.uri())?;
         let origin = Origin::of(&url)?;
         let permission = self.allow.check(&url)?;
+        let denied = |kind, text| NetError::new(Phase::Policy, kind, &url, text);
         let (mut parts, body) = request.into_parts();
+        let piece = self.uploads.asked(&body, &origin).await;
+        let piece = piece.map_err(|error| denied(NetErrorKind::Upload, error.to_string()))?;
+        let body = self.filled(&mut parts, body, &origin, piece.as_ref());
+        let body = body.map_err(|missing| denied(NetErrorKind::RequestBody, missing.to_string()))?;
+        // What was filled in is part of what is signed.
+        let url = request_url(&parts.uri)?;
+        self.secrets.sign(&mut parts, &body, &url, self.clock.now_ms());
+        let carried = self.wire.carry(Request::from_parts(parts, body), permission).await?;
+        Ok(self.hidden(carried, piece.as_ref()))
+    }
+
+    /// A request with its secrets. Nothing is looked for in a file: what stands there is not ours to fill in.
+    fn filled(
+        &self,
+        parts: &mut Parts,
+        body: Bytes,
+        origin: &Origin,
+        piece: Option<&Piece>,
+    ) -> Result<Bytes, MissingSecret> {
+        if let Some(piece) = piece {
+            self.secrets.outgoing(parts, None, origin)?;
+            parts.headers.remove(CONTENT_LENGTH);
+            return Ok(piece.bytes.clone());
+        }
         let mut body = Vec::from(body);
-        self.secrets
-            .outgoing(&mut parts, Some(&mut body), &origin)
-            .map_err(|missing| NetError::new(Phase::Policy, NetErrorKind::RequestBody, &url, missing.to_string()))?;
-        let carried = self.wire.carry(Request::from_parts(parts, body.into()), permission).await?;
+        self.secrets.outgoing(parts, Some(&mut body), origin)?;
+        Ok(body.into())
+    }
+
+    /// An answer without secrets, and with what was sent of a file. No server speaks of that in our name.
+    fn hidden(&self, carried: Carried, piece: Option<&Piece>) -> Carried {
         let (mut head, mut body) = (carried.head, Vec::from(carried.body));
+        head.headers.remove(UPLOADED);
         self.secrets.hide_headers(&mut head.headers);
         self.secrets.hide(&mut body);
-        Ok(Carried { head, body: body.into(), ..carried })
+        if let Some(piece) = piece {
+            let range = HeaderValue::from_str(&piece.range()).expect("numbers are a valid field value");
+            head.headers.insert(UPLOADED, range);
+        }
+        Carried { head, body: body.into(), ..carried }
     }
 }
 

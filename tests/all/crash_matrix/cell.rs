@@ -165,7 +165,7 @@ impl Stage {
     fn importer(&self, point: Option<Point>, dies: &Dies, latest_ms: u64) -> Importer {
         let wire = DyingWire { sandbox: self.sandbox.clone(), point, dies: dies.clone() };
         let allow = AllowList::new(&self.sandbox.base_url().parse().unwrap()).unwrap();
-        let network = Network { allow, secrets: Secrets::default(), wire: Arc::new(wire) };
+        let network = Network::new(allow, Secrets::default(), Arc::new(wire));
         Importer::new(engine(), not_before(&self.clock, latest_ms), network)
     }
 

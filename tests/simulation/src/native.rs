@@ -56,8 +56,8 @@ impl Decisions for Native {
     }
 
     async fn start(&self, request: &Request) -> Result<Started, CallError> {
-        let request = ask::request(request.clone()).map_err(CallError::Refused)?;
-        workflow::start(request, &fhir_import_dialects::all()).map(answer::started).map_err(refused)
+        let request = ask::request(request.clone());
+        workflow::start(request, &fhir_import_dialects::texts()).map(answer::started).map_err(refused)
     }
 
     async fn call(&self, call: Call, plan: &str, checkpoint: &str) -> Result<Moved, CallError> {

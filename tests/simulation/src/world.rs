@@ -129,7 +129,7 @@ impl Stage {
         let origin = Origin::of(&base).expect("the base URL has an origin");
         secrets.authorize(origin, &Credential::Bearer(TOKEN.into())).expect("a token can be a header");
         let allow = AllowList::new(&base).expect("the base URL has an origin");
-        Network { allow, secrets, wire: self.wire.clone() }
+        Network::new(allow, secrets, self.wire.clone())
     }
 
     async fn run(&self, scenario: &Scenario, make: &impl Make) -> (Acts, u32) {

@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     Room {
         package: "fhir-import-dialects",
         inside: &["fhir-import-workflow"],
-        outside: Closed(&["serde_json"], &["serde_json", "toml"]),
+        outside: Closed(&["lz4_flex"], &["lz4_flex", "serde_json", "toml"]),
     },
     Room {
         package: "fhir-import-importer-component",
@@ -50,8 +50,9 @@ const ROOMS: &[Room] = &[
         inside: &["fhir-import-records"],
         outside: Closed(&["wit-bindgen"], &[]),
     },
-    // Of the guest only the schema of dialects, for an operator's own file; the guest itself is loaded as bytes.
-    Room { package: "fhir-import", inside: &["fhir-import-workflow"], outside: Open },
+    // Of the guest only the schema of dialects, for an operator's own file, and what hides patients, for transcripts; the
+    // guest itself is loaded as bytes.
+    Room { package: "fhir-import", inside: &["fhir-import-records", "fhir-import-workflow"], outside: Open },
     // Of the guest only the schema of dialects: what it shows.
     Room { package: "fhir-import-pages", inside: &["fhir-import-workflow"], outside: Closed(&["serde_json"], &[]) },
     // Of the records only the sentences of the findings.

@@ -5,7 +5,7 @@ use fhir_import_workflow::plan::Document;
 use fhir_import_workflow::report::{Detection, Report, TypeCount, Verdict};
 use fhir_import_workflow::status::Phase;
 use fhir_import_workflow::transition::{DecisionKind, Event, Next, Pause, PauseReason, Transition, Wake, WakeReason};
-use fhir_import_workflow::{Dialect, Error, Outcome, Retry, Started, Status};
+use fhir_import_workflow::{Error, Outcome, Retry, Started, Status, json};
 
 use crate::bindings::exports::fhir_import::workflow::types;
 use crate::bindings::exports::fhir_import::workflow::{catalog, importer as wit};
@@ -67,9 +67,10 @@ fn phase(phase: Phase) -> types::Phase {
     }
 }
 
-pub fn dialect(dialect: Dialect) -> catalog::Dialect {
-    let definition = serde_json::to_string(&dialect).unwrap_or_default();
-    catalog::Dialect { name: dialect.name, title: dialect.title, proven: dialect.proven, definition }
+pub fn dialect(definition: String) -> catalog::Dialect {
+    let value = json::parse(definition.as_bytes()).unwrap_or_default();
+    let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    catalog::Dialect { name: text("name"), title: text("title"), proven: text("proven"), definition }
 }
 
 pub fn next(next: Next) -> types::Next {

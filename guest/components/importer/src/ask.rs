@@ -1,27 +1,26 @@
 //! From the contract's types to the decisions' types.
 
-use fhir_import_workflow::json;
 use fhir_import_workflow::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
 use fhir_import_workflow::transition::Decision;
 
 use crate::bindings::exports::fhir_import::workflow::importer as wit;
 use crate::bindings::exports::fhir_import::workflow::types;
 
-/// A request; a dialect given in full is read here.
-pub fn request(request: wit::Request) -> Result<Request, wit::Error> {
-    Ok(Request {
+/// A request.
+pub fn request(request: wit::Request) -> Request {
+    Request {
         id: request.id,
         time_ms: request.time_ms,
         purpose: purpose(request.purpose),
         base_url: request.base_url,
-        dialect: choice(request.dialect)?,
+        dialect: choice(request.dialect),
         inputs: request.inputs.into_iter().map(input).collect(),
         samples: request.samples.into_iter().map(sample).collect(),
         expected: request.expected.into_iter().map(expected).collect(),
         settings: request.settings,
         documents_url: request.documents_url,
         policy: policy(&request.policy),
-    })
+    }
 }
 
 /// A decision.
@@ -45,14 +44,11 @@ fn purpose(purpose: types::Purpose) -> Purpose {
     }
 }
 
-fn choice(choice: types::DialectChoice) -> Result<DialectChoice, wit::Error> {
+fn choice(choice: types::DialectChoice) -> DialectChoice {
     match choice {
-        types::DialectChoice::Detect => Ok(DialectChoice::Detect),
-        types::DialectChoice::Named(name) => Ok(DialectChoice::Named(name)),
-        types::DialectChoice::Defined(json) => match json::read(&json) {
-            Ok(dialect) => Ok(DialectChoice::Defined(Box::new(dialect))),
-            Err(error) => Err(wit::Error::PermanentInvalidRequest(format!("dialect: {error}"))),
-        },
+        types::DialectChoice::Detect => DialectChoice::Detect,
+        types::DialectChoice::Named(name) => DialectChoice::Named(name),
+        types::DialectChoice::Defined(json) => DialectChoice::Defined(json),
     }
 }
 

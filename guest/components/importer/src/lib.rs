@@ -21,8 +21,8 @@ struct Component;
 
 impl Importer for Component {
     fn start(request: Request) -> Result<Started, Error> {
-        let request = ask::request(request)?;
-        workflow::start(request, &fhir_import_dialects::all()).map(answer::started).map_err(answer::error)
+        let request = ask::request(request);
+        workflow::start(request, &fhir_import_dialects::texts()).map(answer::started).map_err(answer::error)
     }
 
     fn step(plan: String, checkpoint: String) -> Result<Transition, Error> {
@@ -50,7 +50,7 @@ impl Importer for Component {
 
 impl Catalog for Component {
     fn dialects() -> Vec<CatalogDialect> {
-        fhir_import_dialects::all().into_iter().map(answer::dialect).collect()
+        fhir_import_dialects::texts().into_iter().map(answer::dialect).collect()
     }
 }
 

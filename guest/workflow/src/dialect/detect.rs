@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::read::{read_object, read_word};
+
 /// How a dialect is recognised.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Detect {
     /// Where the values come from.
@@ -21,7 +23,7 @@ pub struct Detect {
 }
 
 /// One way to recognise a dialect. Every given condition must hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Signature {
     /// The host's name in the base URL; one `*` stands for any text. Nothing else is asked then.
@@ -99,7 +101,7 @@ impl DefinitionRule {
 }
 
 /// How to tell that import is switched off rather than missing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SwitchedOff {
     /// Part of `software.name` of servers that have the operation when it is switched on.
@@ -109,3 +111,9 @@ pub struct SwitchedOff {
     /// What to tell the operator.
     pub advice: String,
 }
+
+read_object!(Detect { source, signatures, definition = DefinitionRule::default(), switched_off });
+read_object!(Signature { host, operation, definition_begins, definition_ends, sibling, software, confidence });
+read_word!(Confidence { None = "none", Low = "low", Medium = "medium", High = "high", Configured = "configured" });
+read_object!(DefinitionRule { expects, says, refuses });
+read_object!(SwitchedOff { software, refusal, advice });

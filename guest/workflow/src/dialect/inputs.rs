@@ -1,9 +1,12 @@
 //! What inputs a server takes.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::read::{Problem, Read, read_object, read_word};
 
 /// What inputs a server takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Inputs {
     /// Where the values come from.
@@ -100,6 +103,33 @@ impl Inputs {
         match self.delivery {
             Delivery::Upload(_) => Some(1),
             Delivery::List | Delivery::Folder => self.per_job,
+        }
+    }
+}
+
+read_object!(Inputs {
+    source,
+    delivery = Delivery::List,
+    schemes,
+    per_job,
+    most,
+    order = Order::Given,
+    query = Rule::Allowed,
+    plus = Rule::Allowed,
+    repeated = Rule::Allowed,
+    without_etag = Rule::Allowed,
+    conditional_references = Rule::Allowed,
+    fetches = once(),
+});
+read_word!(Order { Given = "given", TargetsFirst = "targets-first" });
+read_word!(Rule { Allowed = "allowed", Told = "told", Refused = "refused" });
+
+impl Read for Delivery {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        match value.as_str() {
+            Some("list") => Self::List,
+            Some("folder") => Self::Folder,
+            _ => Self::Upload(u32::read(&value["upload"], problem)),
         }
     }
 }

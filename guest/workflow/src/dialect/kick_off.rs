@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Path;
+use crate::json::read::{Problem, Read, read_object};
 use crate::table::{Table, as_object};
 
 /// How an import is started: a POST.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct KickOff {
     /// Where the values come from.
@@ -37,7 +38,7 @@ pub struct KickOff {
 }
 
 /// Where the answer to a kick-off says how to find the job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Handle {
     /// The `Content-Location` header is the status URL, taken verbatim, relative ones resolved against the base URL.
@@ -51,11 +52,12 @@ pub enum Handle {
     /// There is no job: the answer is the result.
     Answer,
     /// The server never says anything more.
+    #[default]
     Nowhere,
 }
 
 /// The request for the status URL of a job that was accepted; it may be made again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StatusRequest {
     /// The URL.
@@ -72,7 +74,7 @@ pub struct StatusRequest {
 }
 
 /// What the host publishes for the server to fetch. Its URL is `${document.url}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Document {
     /// Where the values come from.
@@ -84,4 +86,23 @@ pub struct Document {
     pub media_type: String,
     /// The template.
     pub content: Value,
+}
+
+read_object!(KickOff { source, url, content_type, accept, prefer, headers, body, accepted, busy, handle });
+read_object!(StatusRequest { url, content_type, accept, prefer, body });
+read_object!(Document { source, name, media_type, content });
+
+impl Read for Handle {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        match value.as_str() {
+            Some("content-location") => Self::ContentLocation,
+            Some("status-request") => Self::StatusRequest,
+            Some("answer") => Self::Answer,
+            Some("nowhere") => Self::Nowhere,
+            _ => match value.get("caller") {
+                Some(template) => Self::Caller(String::read(template, problem)),
+                None => Self::Member(Path::read(&value["member"], problem)),
+            },
+        }
+    }
 }

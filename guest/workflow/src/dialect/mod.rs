@@ -28,10 +28,12 @@ pub use settings::Setting;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json;
+use crate::json::read::{read_object, read_whole};
 use crate::table::{Table, as_object};
 
 /// One kind of server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Dialect {
     /// The name on the command line.
@@ -68,9 +70,34 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// Reads a dialect from its JSON. Says less of what is wrong than serde does, which reads the same.
+    ///
+    /// # Errors
+    /// When it is no dialect.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        read_whole(&json::parse(text.as_bytes())?)
+    }
+
     /// Whether a job that the server names can be one of before, which only its age tells.
     #[must_use]
     pub fn tells_jobs_by_age(&self) -> bool {
         self.recovery.class == RecoveryClass::List || self.result.created.is_some()
     }
 }
+
+read_object!(Dialect {
+    name,
+    title,
+    proven,
+    notes,
+    detect,
+    settings,
+    inputs,
+    document,
+    kick_off,
+    poll,
+    result,
+    cancel,
+    recovery,
+    verify
+});

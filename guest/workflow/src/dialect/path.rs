@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::json::read::{Problem, Read, read_object};
+
 /// Names of members, with dots between. `name[key=value]` is the first item of the array `name` whose member `key` is
 /// that text; dots in brackets are text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A condition on a JSON value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Where {
     /// Something is there,
@@ -72,6 +74,14 @@ impl Where {
         }
     }
 }
+
+impl Read for Path {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        Self(String::read(value, problem))
+    }
+}
+
+read_object!(Where { at, is });
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{StatusRequest, Where};
+use crate::json::read::{read_object, read_word};
 use crate::table::{Table, as_object};
 
 /// How the status is asked for and read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Poll {
     /// Where the values come from.
@@ -35,7 +36,7 @@ pub struct Poll {
 }
 
 /// What an answer to a status request means. Every given condition must hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PollRule {
     /// The status.
@@ -80,7 +81,7 @@ pub enum BodyKind {
 }
 
 /// What an answer says about the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobState {
     /// It waits or runs.
@@ -92,6 +93,7 @@ pub enum JobState {
     /// It was cancelled.
     Cancelled,
     /// The server does not know it.
+    #[default]
     Unknown,
     /// Nothing: the server is busy.
     Busy,
@@ -105,3 +107,21 @@ impl BodyKind {
         *self == Self::Any
     }
 }
+
+read_object!(Poll { source, accept, url, headers, body, status_request, status_header, rules });
+read_object!(PollRule { status, body = BodyKind::Any, text, progress, holds: "where", means, confirm = 0 });
+read_word!(BodyKind {
+    Any = "any",
+    Json = "json",
+    OperationOutcome = "operation-outcome",
+    Parameters = "parameters",
+});
+read_word!(JobState {
+    Running = "running",
+    Ended = "ended",
+    Failed = "failed",
+    Cancelled = "cancelled",
+    Unknown = "unknown",
+    Busy = "busy",
+    Credentials = "credentials",
+});

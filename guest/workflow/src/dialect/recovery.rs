@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Path, Where};
+use crate::json::read::{read_object, read_word};
 
 /// What to do when nobody knows whether a kick-off was accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recovery {
     /// Where the values come from.
@@ -22,7 +23,7 @@ pub struct Recovery {
 }
 
 /// How a server says that it has a job with this key already.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Duplicate {
     /// The HTTP statuses.
@@ -36,7 +37,7 @@ pub struct Duplicate {
 }
 
 /// Where a server lists its jobs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct JobList {
     /// The URL.
@@ -77,7 +78,7 @@ pub enum WithoutJobs {
 }
 
 /// The classes of recovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryClass {
     /// The same bytes give the same job, or have no other effect: send them again.
@@ -87,5 +88,19 @@ pub enum RecoveryClass {
     /// The server lists its jobs: look there first.
     List,
     /// A second kick-off is a second job: a person decides.
+    #[default]
     Unknowable,
 }
+
+read_object!(Recovery { source, class, duplicate, list });
+read_object!(Duplicate { statuses, text, handle });
+read_object!(JobList {
+    url, accept, jobs, without = WithoutJobs::NoList, more, holds: "where", handle, created, import_source, settle_ms
+});
+read_word!(WithoutJobs { NoList = "no-list", NoJobs = "no-jobs" });
+read_word!(RecoveryClass {
+    SameBytes = "same-bytes",
+    CallerKey = "caller-key",
+    List = "list",
+    Unknowable = "unknowable",
+});

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Path;
+use crate::json::read::{read_object, read_word};
 
 /// What the last answer holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ResultSection {
     /// Where the values come from.
@@ -32,7 +33,7 @@ pub struct ResultSection {
 }
 
 /// The shapes of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResultShape {
     /// JSON with `output[]` and `error[]`, each with `inputUrl` (or `input`), `count` and, for errors, the `url` of
@@ -46,6 +47,7 @@ pub enum ResultShape {
     /// JSON with counts at places of its own, [`Members`]; errors are whatever in it reads like one.
     Members,
     /// Nothing that is counted: that the job ended is all it says.
+    #[default]
     Nothing,
 }
 
@@ -79,15 +81,16 @@ pub enum ErrorFiles {
 }
 
 /// What a failed job leaves behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureMeans {
     /// Some resources may be stored.
+    #[default]
     MaybePartlyStored,
 }
 
 /// How a job is cancelled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Cancel {
     /// Where the values come from.
@@ -107,7 +110,7 @@ pub struct Cancel {
 }
 
 /// The ways to cancel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelShape {
     /// `DELETE` of the status URL.
@@ -115,11 +118,12 @@ pub enum CancelShape {
     /// A POST.
     Post,
     /// There is none.
+    #[default]
     None,
 }
 
 /// How what was imported is read back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Verify {
     /// Where the values come from.
@@ -151,3 +155,19 @@ pub enum Reads {
     /// `GET Type?_id=id`.
     BySearch,
 }
+
+read_object!(ResultSection { source, url, shape, members, error_files = ErrorFiles::Fetched, failure, created });
+read_word!(ResultShape {
+    Manifest = "manifest",
+    OutcomeFiles = "outcome-files",
+    ReportText = "report-text",
+    Members = "members",
+    Nothing = "nothing",
+});
+read_object!(Members { imported, rejected, failed, rows });
+read_word!(ErrorFiles { Fetched = "fetched", Named = "named" });
+read_word!(FailureMeans { MaybePartlyStored = "maybe-partly-stored" });
+read_object!(Cancel { source, shape, url, body, advice });
+read_word!(CancelShape { Delete = "delete", Post = "post", None = "none" });
+read_object!(Verify { source, attempts, settle_ms, reads = Reads::ById, count = summary() });
+read_word!(Reads { ById = "by-id", BySearch = "by-search" });

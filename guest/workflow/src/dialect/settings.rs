@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::read::read_object;
+
 /// A value that an operator may give.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -23,3 +25,5 @@ pub struct Setting {
 fn is_false(value: &bool) -> bool {
     !*value
 }
+
+read_object!(Setting { about, default, required = false, one_of });

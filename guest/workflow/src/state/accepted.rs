@@ -15,8 +15,8 @@ const UPLOADED: &str = "fhir-import-uploaded";
 /// A kick-off was accepted, after so many lost ones.
 pub fn enter(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
     cx.progress.accepted_ms = Some(cx.now_ms);
-    let Some(handle) = cx.dialect().map(|d| d.kick_off.handle.clone()) else { return SubmitLost::enter(cx, lost, "") };
-    let reference = match &handle {
+    let Some(handle) = cx.dialect().map(|d| &d.kick_off.handle) else { return SubmitLost::enter(cx, lost, "") };
+    let reference = match handle {
         Handle::Answer => return answered_at_once(cx, answer, lost),
         Handle::Nowhere => return nothing_more(cx),
         Handle::StatusRequest => {
@@ -29,7 +29,7 @@ pub fn enter(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
     };
     match reference.filter(|reference| !reference.is_empty()) {
         Some(reference) => found(cx, answer, &reference),
-        None => nowhere(cx, answer, &handle, lost),
+        None => nowhere(cx, answer, handle, lost),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The next kick-off can be sent: the one dangerous write.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Ask, AwaitStatus, Cx, Finished, LookBefore, Paused, Reply, State, SubmitLost, accepted};
 use crate::dialect::{Dialect, Duplicate};
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, Head, KEEP_STATUS};
 use crate::inputs;
+use crate::json::read::{read_object, read_word};
 use crate::outcome::Outcome;
 use crate::progress::CLASSES;
 use crate::report::Ending;
@@ -19,17 +20,16 @@ use crate::transition::{EventKind, PauseReason, Wake};
 const ATTEMPTS: u32 = 3;
 
 /// The next kick-off can be sent.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ready {
     failures: u32,
     due: Option<Wake>,
-    #[serde(default)]
     earlier: Earlier,
 }
 
 /// What is known of the kick-offs of this job that were sent before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Earlier {
     /// None was accepted.
@@ -66,11 +66,11 @@ impl Ready {
         if cx.plan.purpose == Purpose::Verify {
             return ReadBackState::enter(cx, Ending::new(Outcome::Succeeded, "Read back.", ""));
         }
-        let Some(dialect) = cx.dialect().cloned() else { return Self::fresh(cx) };
-        match Self::problem(cx, &dialect) {
+        let Some(dialect) = cx.dialect() else { return Self::fresh(cx) };
+        match Self::problem(cx, dialect) {
             Some(ending) => Finished::end(cx, ending),
             None => {
-                inputs::told(cx.plan, &dialect).into_iter().for_each(|line| cx.tell(EventKind::InputsTold, line));
+                inputs::told(cx.plan, dialect).into_iter().for_each(|line| cx.tell(EventKind::InputsTold, line));
                 Self::fresh(cx)
             }
         }
@@ -227,10 +227,12 @@ fn is_half_a_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {
     let said = words(answer);
-    let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.clone());
+    let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.as_ref());
     let raw = String::from_utf8_lossy(&answer.body);
     match switched_off.filter(|rule| raw.contains(&rule.refusal)) {
-        Some(rule) => Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice),
+        Some(rule) => {
+            Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice.as_str())
+        }
         None if matches!(answer.status, 404 | 405 | 501) => Ending::new(
             Outcome::Unsupported,
             format!("The server answers {} to the kick-off: it has no such operation. {said}", answer.status),
@@ -251,3 +253,6 @@ fn words(answer: &Answer) -> String {
     let texts: Vec<&str> = classes.iter().map(|c| c.text.as_str()).filter(|t| !t.is_empty()).collect();
     if texts.is_empty() { String::new() } else { format!("It says: {}", texts.join("; ")) }
 }
+
+read_object!(Ready { failures, due, earlier = Earlier::NotAccepted });
+read_word!(Earlier { NotAccepted = "not-accepted", Unknown = "unknown" });

@@ -10,7 +10,7 @@ use super::report::stored_next;
 use crate::access::access;
 use crate::args::Cancel;
 use crate::context::Context;
-use crate::drive::paused;
+use crate::drive::{paused, tell_transcript};
 use crate::exit::Failure;
 use crate::render::{self, Screen};
 
@@ -39,6 +39,7 @@ pub async fn ask(cx: &Context, job: &str, decision: &Decision, access: &Access) 
     }
     let end = run.drive(&stop, &mut watch).await?;
     cx.talk.finish();
+    tell_transcript(&cx.talk, &run);
     match end {
         End::Done(report) => Ok(render::report::View::load(cx, setup.journal.as_ref(), id, *report)?.show(cx.json)),
         End::Paused(pause) => Ok(paused(cx, id, &pause)),

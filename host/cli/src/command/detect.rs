@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::access::access;
 use crate::args::Detect;
 use crate::context::{Context, engine};
+use crate::drive::tell_transcript;
 use crate::exit::{Failure, outcome};
 use crate::render::{self, Screen};
 
@@ -17,6 +18,7 @@ pub async fn detect(cx: &Context, args: Detect) -> Result<Outcome, Failure> {
     let run = run::detect(&setup, &server, &access(args.access)?).await?;
     let end = run.drive(&Stop::default(), &mut Screen::new(&cx.talk, &setup, run.id())).await?;
     cx.talk.finish();
+    tell_transcript(&cx.talk, &run);
     match end {
         End::Done(report) => Ok(show(cx, &server.shown(), &report)),
         End::Paused(pause) => Err(Failure::new(outcome(pause.outcome), pause.message)),

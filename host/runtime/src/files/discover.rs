@@ -5,26 +5,23 @@ use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use url::Url;
-
 use super::open::expect_regular;
-use super::{FilesError, resource_type};
+use super::{FilesError, RemoteInput, resource_type};
 
 /// Where the lines of an input are.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum InputSource {
     /// A file on this machine, to be served.
     Local(PathBuf),
-    /// Somewhere the FHIR server reads by itself: a web server, a bucket, its own disk. Never fetched by us.
-    Remote(Url),
+    /// Somewhere the FHIR server reads by itself. Never fetched, or opened, by us.
+    Remote(RemoteInput),
 }
 
-/// Presigned URLs carry their credential in the query, so only what comes before it is shown.
 impl fmt::Display for InputSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(path) => path.display().fmt(f),
-            Self::Remote(url) => f.write_str(without_query(url.as_str())),
+            Self::Remote(remote) => remote.fmt(f),
         }
     }
 }
@@ -92,8 +89,8 @@ pub struct Discovered {
 /// Finds the inputs that `args` name: files, folders (`*.ndjson` in the folder itself), URLs, each with or without
 /// `Type=` before it.
 ///
-/// A URL is whatever has `://`: besides `https` also buckets (`gs`, `s3`) and paths of the server (`file`), since which of
-/// them a server reads is the dialect's matter.
+/// A URL is whatever has `://`: besides `https` also buckets (`gs`, `s3`) and paths of the server (`file`). After `store:`
+/// stands a name in the server's own store. See [`RemoteInput`].
 ///
 /// # Errors
 /// When nothing is named, an input is missing, not readable, not NDJSON, not a regular file, or named twice.
@@ -115,11 +112,10 @@ where
 
 fn add(found: &mut Discovered, arg: &str) -> Result<(), FilesError> {
     let (declared, place) = split_type(arg);
-    if place.contains("://") {
-        let url = parse_url(place)?;
-        let named =
-            url.path_segments().and_then(|mut segments| segments.next_back()).and_then(resource_type::from_file_name);
-        found.files.push(InputFile { source: InputSource::Remote(url), declared_type: declared.or(named) });
+    if let Some(remote) = RemoteInput::read(place) {
+        let remote = remote?;
+        let declared_type = declared.or_else(|| resource_type::from_file_name(remote.file_name()));
+        found.files.push(InputFile { source: InputSource::Remote(remote), declared_type });
         return Ok(());
     }
     let path = Path::new(place);
@@ -136,30 +132,6 @@ fn split_type(arg: &str) -> (Option<String>, &str) {
         Some((name, place)) if resource_type::is_type_name(name) => (Some(name.to_owned()), place),
         _ => (None, arg),
     }
-}
-
-fn parse_url(text: &str) -> Result<Url, FilesError> {
-    let invalid = |reason| FilesError::InvalidUrl { text: without_credentials(text), reason };
-    let url = Url::parse(text).map_err(|_| invalid("it is not a URL (RFC 3986)"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("it holds a user name or password, which would be stored and sent to the FHIR server"));
-    }
-    if url.fragment().is_some() {
-        return Err(invalid("it has a fragment (#…), which a server never sees; write %23 for a # in a name"));
-    }
-    Ok(url)
-}
-
-fn without_credentials(text: &str) -> String {
-    let text = without_query(text);
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}://…{}", &text[..scheme], &text[at..]),
-        _ => text.to_owned(),
-    }
-}
-
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 fn add_file(found: &mut Discovered, path: &Path, declared: Option<String>) -> Result<(), FilesError> {
@@ -312,11 +284,16 @@ mod tests {
             "https://files.example.org/a/Patient.1.ndjson?sig=abc",
             "Observation=gs://bucket/part-0",
             "HTTP://files.example.org/x",
+            "file:///srv/Patient.ndjson",
+            "Patient=store:test-import/p.ndjson",
+            "store:test-import/Group.ndjson",
+            "gs://bucket/x/*.ndjson",
         ])
         .unwrap();
         let types: Vec<_> = found.files.iter().map(|file| file.declared_type.as_deref()).collect();
-        assert_eq!(types, [Some("Patient"), Some("Observation"), None]);
-        assert!(matches!(&found.files[0].source, InputSource::Remote(url) if url.query() == Some("sig=abc")));
+        let patient = Some("Patient");
+        assert_eq!(types, [patient, Some("Observation"), None, patient, patient, Some("Group"), None]);
+        assert!(matches!(&found.files[0].source, InputSource::Remote(remote) if remote.query() == Some("sig=abc")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod discover;
 mod error;
 mod identity;
 mod open;
+mod remote;
 mod resource_type;
 
 pub use digest::ContentDigest;
@@ -17,3 +18,4 @@ pub use discover::{Discovered, InputFile, InputSource, SkipReason, Skipped, disc
 pub use error::FilesError;
 pub use identity::{Change, Identity};
 pub use open::{CHUNK_BYTES, OpenInput};
+pub use remote::RemoteInput;

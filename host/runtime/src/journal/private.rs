@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// Creates a folder (and those above it) with mode 0700, durably. One that exists is left as it is.
-pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -13,6 +13,16 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
     missing.into_iter().filter_map(Path::parent).try_for_each(sync_folder)
+}
+
+/// Opens a file to be written on at its end, with mode 0600.
+pub(crate) fn open_private(path: &Path) -> io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    owner_only(&mut options);
+    let file = options.open(path)?;
+    tighten(path)?;
+    Ok(file)
 }
 
 /// Makes a file that these options create have mode 0600.

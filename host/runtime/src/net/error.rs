@@ -73,6 +73,8 @@ pub enum NetErrorKind {
     UnknownHost,
     /// There is no way to the host.
     Unreachable,
+    /// The bytes of an input file cannot be sent.
+    Upload,
 }
 
 /// A failed exchange. Holds no query, header or body, so it may be shown and logged.
@@ -128,7 +130,13 @@ impl NetError {
             Kind::Timeout => "the server may be busy: try again later",
             Kind::TlsProtocol | Kind::TlsTimeout => "check that the port speaks TLS 1.2 or later",
             Kind::UnknownHost => "check the spelling of the host",
+            Kind::Upload => "put the file back as it was, or start another import with what is there",
         }
+    }
+
+    /// What happened and how far the exchange had come, without the place.
+    pub(crate) fn short(&self) -> String {
+        format!("{} while {}", self.what(), self.phase)
     }
 
     fn what(&self) -> &'static str {
@@ -155,6 +163,7 @@ impl NetError {
             Kind::TlsTimeout => "no TLS handshake in time",
             Kind::UnknownHost => "the host is unknown",
             Kind::Unreachable => "the host cannot be reached",
+            Kind::Upload => "the file cannot be sent",
         }
     }
 }

@@ -34,6 +34,7 @@ pub use error::{NetError, NetErrorKind, Phase};
 pub use origin::{Origin, OriginError, redact_url};
 pub use phase::PhaseLimits;
 pub use policy::{AllowList, Denied, Permission};
+pub(crate) use request::host_header;
 pub use request::request_url;
 pub use sender::Sender;
 pub use tls::{TlsRoots, TlsRootsError};

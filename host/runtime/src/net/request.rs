@@ -41,6 +41,11 @@ pub fn request_url(uri: &Uri) -> Result<Url, OriginError> {
     if same_host && same_port { Ok(url) } else { Err(OriginError::Ambiguous) }
 }
 
+/// What is sent as `Host`.
+pub(crate) fn host_header(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
+}
+
 /// Puts the request into origin form (RFC 9112 §3.2.1) with one `Host` and one `Content-Length` at most.
 pub(super) fn into_wire_form(parts: &mut Parts, url: &Url) -> Result<(), NetError> {
     let malformed = |detail: &str| NetError::new(Phase::Policy, NetErrorKind::Malformed, url, detail);
@@ -53,8 +58,8 @@ pub(super) fn into_wire_form(parts: &mut Parts, url: &Url) -> Result<(), NetErro
     let target = &url[Position::BeforePath..Position::AfterQuery];
     parts.uri = target.parse().map_err(|_| malformed("the path or query cannot be put into a request line"))?;
     parts.version = Version::HTTP_11;
-    let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
-        .map_err(|_| malformed("the host cannot be put into a header"))?;
+    let host =
+        HeaderValue::from_str(host_header(url)).map_err(|_| malformed("the host cannot be put into a header"))?;
     parts.headers = wire_headers(host, std::mem::take(&mut parts.headers));
     Ok(())
 }

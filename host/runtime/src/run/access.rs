@@ -4,9 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::notes::{HostNotes, InputNote};
 use super::{InputSecrets, RunError, Server};
+use crate::clock::SharedClock;
+use crate::journal::ImportId;
 use crate::net::{AllowList, PhaseLimits, Sender, TlsRoots};
 use crate::outgoing::Network;
+use crate::record::{Recorder, Subject, Transcript};
 use crate::secrets::{Credential, Secrets};
 
 /// How the server is reached, beside its URL.
@@ -18,17 +22,27 @@ pub struct Access {
     pub ca: Option<PathBuf>,
     /// Who we are toward the server.
     pub credential: Option<Credential>,
+    /// A folder for a transcript of all exchanges, see [`crate::record`].
+    pub record: Option<PathBuf>,
 }
 
 impl Access {
     /// # Errors
     /// When an origin, a certificate or a credential cannot be used.
     pub(super) fn network(&self, server: &Server, secrets: &InputSecrets) -> Result<Network, RunError> {
-        Ok(Network {
-            allow: self.allowed(server)?,
-            secrets: self.secrets(server, secrets)?,
-            wire: Arc::new(self.sender()?),
-        })
+        Ok(Network::new(self.allowed(server)?, self.secrets(server, secrets)?, Arc::new(self.sender()?)))
+    }
+
+    /// The network of an import, written down if that is wanted.
+    pub(super) fn recorded(&self, network: &mut Network, of: Recorded<'_>) -> Result<Option<Transcript>, RunError> {
+        let Some(folder) = &self.record else { return Ok(None) };
+        let Recorded { import, began_ms, server, notes, clock } = of;
+        let subject = Subject { import, began_ms, server: server.url(), known: spoken_of(notes) };
+        let transcript = Transcript::open(folder, &subject, clock)
+            .map_err(|error| RunError::Record { folder: folder.clone(), error })?;
+        let wire = Arc::clone(&network.wire);
+        network.wire = Arc::new(Recorder::new(wire, transcript.clone(), network.secrets.clone()));
+        Ok(Some(transcript))
     }
 
     fn allowed(&self, server: &Server) -> Result<AllowList, RunError> {
@@ -58,4 +72,23 @@ impl Access {
 
 fn read_ca(path: &Path) -> Result<Vec<u8>, RunError> {
     fs::read(path).map_err(|error| RunError::AuthoritiesFile { path: path.to_owned(), error })
+}
+
+/// The import whose exchanges are written down.
+pub(super) struct Recorded<'a> {
+    pub(super) import: ImportId,
+    pub(super) began_ms: u64,
+    pub(super) server: &'a Server,
+    pub(super) notes: &'a HostNotes,
+    pub(super) clock: SharedClock,
+}
+
+/// The hosts that requests of an import speak of, as its notes have them.
+fn spoken_of(notes: &HostNotes) -> Vec<String> {
+    let served = notes.serve.iter().map(|at| at.advertise.to_string());
+    let remote = notes.inputs.iter().filter_map(|input| match input {
+        InputNote::Remote(url) => Some(url.clone()),
+        InputNote::Local(_) => None,
+    });
+    served.chain(remote).chain(notes.allow.iter().cloned()).collect()
 }

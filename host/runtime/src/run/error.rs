@@ -52,6 +52,11 @@ pub enum RunError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// The plan wants a document published that no URL or header can name: a bug.
+    Document {
+        /// Its name.
+        name: String,
+    },
     /// The import could not be driven; it is where its journal says it is.
     Drive(DriveError),
     /// An input cannot be used.
@@ -99,6 +104,13 @@ pub enum RunError {
         /// Why not.
         error: ServeError,
     },
+    /// The transcript cannot be written.
+    Record {
+        /// Its folder.
+        folder: PathBuf,
+        /// The operating system's words.
+        error: io::Error,
+    },
     /// A credential, or the query of an input, cannot be kept.
     Secret(SecretError),
     /// The files cannot be served.
@@ -130,11 +142,12 @@ impl RunError {
             | Self::NotAdvertised { .. }
             | Self::NotServed { .. }
             | Self::Rebind { .. }
+            | Self::Record { .. }
             | Self::Secret(_)
             | Self::Serve(_)
             | Self::Server { .. }
             | Self::TypeUnknown { .. } => Outcome::Usage,
-            Self::Check(_) | Self::NoRandomness => Outcome::InternalError,
+            Self::Check(_) | Self::Document { .. } | Self::NoRandomness => Outcome::InternalError,
             Self::Drive(error) => of_drive(error),
             Self::Findings(_) | Self::NothingToImport | Self::Read { .. } => Outcome::InputInvalid,
             Self::InputChanged(_) => Outcome::InputChanged,
@@ -181,6 +194,7 @@ impl fmt::Display for RunError {
                 let hint = did_you_mean(name, &known.iter().map(String::as_str).collect::<Vec<_>>());
                 write!(f, "no dialect is called {name}{hint}; there are {}, or name a .toml file", known.join(", "))
             }
+            Self::Document { name } => write!(f, "a document cannot be published as {name}"),
             Self::Drive(DriveError::Call(refused @ CallError::Refused(_))) => refused.fmt(f),
             Self::Findings(files) => write!(
                 f,
@@ -208,6 +222,7 @@ impl fmt::Display for RunError {
                 "the FHIR server was told to fetch the files from {address}, and this address cannot be listened on now: \
                  end what uses it, then go on"
             ),
+            Self::Record { folder, .. } => write!(f, "no transcript can be written to {}", folder.display()),
             Self::Server { .. } => f.write_str("the FHIR base URL cannot be used"),
             Self::TypeUnknown { input } => fmt_type_unknown(f, input),
             Self::Check(error) => error.fmt(f),
@@ -234,7 +249,8 @@ fn fmt_not_served(f: &mut fmt::Formatter<'_>, server: &str) -> fmt::Result {
         f,
         "a FHIR server imports from URLs that it fetches; it cannot read files of this machine. Serve them while the \
          import runs, at an address that {server} can reach: --serve 0.0.0.0:8765 --advertise http://THIS-MACHINE:8765 \
-         (for a server on this machine: --serve 127.0.0.1:0), or name URLs that it can fetch"
+         (for a server on this machine: --serve 127.0.0.1:0), or name URLs that it can fetch. A server that takes files in requests needs \
+         none of it: name its dialect, --dialect NAME"
     )
 }
 
@@ -251,7 +267,7 @@ impl error::Error for RunError {
         match self {
             Self::AllowOrigin { error, .. } | Self::Server { error } => Some(error),
             Self::Authorities { error, .. } => Some(error),
-            Self::AuthoritiesFile { error, .. } | Self::Read { error, .. } => Some(error),
+            Self::AuthoritiesFile { error, .. } | Self::Read { error, .. } | Self::Record { error, .. } => Some(error),
             Self::Rebind { error, .. } => Some(error),
             Self::Check(error) => error.source(),
             // Its own words are the whole message already.

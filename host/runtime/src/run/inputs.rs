@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use super::{Progress, RunError, Server};
-use crate::files::{ContentDigest, Discovered, InputFile, InputSource, OpenInput};
+use crate::files::{ContentDigest, Discovered, InputFile, InputSource, OpenInput, RemoteInput};
 use crate::secrets::Secret;
 
 /// An input, opened.
@@ -33,10 +32,11 @@ pub(super) struct Local {
     pub(super) digest: ContentDigest,
 }
 
-/// A URL that the server fetches by itself; its query may be a signature.
+/// What the server finds by itself; its query may be a signature.
 #[derive(Debug)]
 pub(super) struct Remote {
     pub(super) url: String,
+    pub(super) etag: Option<String>,
     pub(super) secret: Option<(String, Secret)>,
 }
 
@@ -80,11 +80,9 @@ impl Opened {
 }
 
 impl Remote {
-    fn new(place: usize, url: &Url) -> Self {
-        let mut plain = url.clone();
-        plain.set_query(None);
-        let secret = url.query().map(|query| (format!("input-{}-query", place + 1), Secret::from(query)));
-        Self { url: plain.to_string(), secret }
+    fn new(place: usize, input: &RemoteInput) -> Self {
+        let secret = input.query().map(|query| (format!("input-{}-query", place + 1), Secret::from(query)));
+        Self { url: input.address().to_owned(), etag: input.etag().map(str::to_owned), secret }
     }
 
     /// The URL with a placeholder for its query.
@@ -105,7 +103,7 @@ pub(super) fn open(found: Discovered, say: &mut (dyn FnMut(Progress<'_>) + Send)
 fn open_one(place: usize, file: InputFile) -> Result<Opened, RunError> {
     let place = match file.source {
         InputSource::Local(path) => Place::Local(open_local(path)?),
-        InputSource::Remote(url) => Place::Remote(Remote::new(place, &url)),
+        InputSource::Remote(remote) => Place::Remote(Remote::new(place, &remote)),
     };
     Ok(Opened { place, declared_type: file.declared_type })
 }
@@ -135,7 +133,10 @@ pub(super) fn inputs_digest(server: &Server, opened: &[Opened]) -> String {
         line(input.declared_type.as_deref().unwrap_or_default());
         match &input.place {
             Place::Local(local) => line(&local.digest.to_string()),
-            Place::Remote(remote) => line(&remote.url),
+            Place::Remote(remote) => {
+                line(&remote.url);
+                remote.etag.iter().for_each(|etag| line(etag));
+            }
         }
     }
     hex(&hasher.finalize())
@@ -162,8 +163,9 @@ mod tests {
 
     #[test]
     fn a_query_becomes_a_placeholder_and_is_not_shown() {
-        let url = Url::parse("https://files.example.org/Patient.ndjson?sig=CANARY").unwrap();
-        let remote = Remote::new(0, &url);
+        let found = crate::files::discover(["https://files.example.org/Patient.ndjson?sig=CANARY"]).unwrap();
+        let InputSource::Remote(remote) = &found.files[0].source else { panic!("{found:?}") };
+        let remote = Remote::new(0, remote);
         assert_eq!(remote.with_placeholder(), "https://files.example.org/Patient.ndjson?{{secret:input-1-query}}");
         assert!(!format!("{remote:?}").contains("CANARY"));
     }

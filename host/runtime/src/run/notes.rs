@@ -25,7 +25,10 @@ pub struct HostNotes {
     pub dialect: DialectNote,
     /// The inputs, in the order in which they are submitted.
     pub inputs: Vec<InputNote>,
-    /// Where local files are served.
+    /// The documents that are served beside them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<DocumentNote>,
+    /// Where local files and documents are served.
     pub serve: Option<ServeNote>,
     /// What may be reached beside the server, as typed.
     pub allow: Vec<String>,
@@ -57,7 +60,7 @@ pub enum DialectNote {
 pub enum InputNote {
     /// A file that we serve.
     Local(FileNote),
-    /// A URL without its query.
+    /// A URL without its query, or a name in the server's store.
     Remote(String),
 }
 
@@ -77,7 +80,26 @@ pub struct FileNote {
     pub served: CapabilityPath,
 }
 
-/// Where local files are served.
+/// A document that we serve.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DocumentNote {
+    /// Where it is served.
+    pub served: CapabilityPath,
+    /// Its media type.
+    pub media_type: String,
+    /// Its text.
+    pub content: String,
+}
+
+/// Without the content, which holds the paths of the files.
+impl std::fmt::Debug for DocumentNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DocumentNote").field("served", &self.served).finish_non_exhaustive()
+    }
+}
+
+/// Where local files and documents are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ServeNote {
@@ -113,6 +135,7 @@ impl HostNotes {
             server,
             dialect,
             inputs: Vec::new(),
+            documents: Vec::new(),
             serve: None,
             allow: Vec::new(),
             ca: None,
@@ -125,7 +148,7 @@ impl HostNotes {
     /// The same without files, for an import that only reads.
     #[must_use]
     pub fn without_files(self) -> Self {
-        Self { inputs: Vec::new(), serve: None, ..self }
+        Self { inputs: Vec::new(), documents: Vec::new(), serve: None, ..self }
     }
 
     /// Reads notes back.

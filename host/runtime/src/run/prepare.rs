@@ -3,19 +3,26 @@
 use std::fs;
 use std::sync::Arc;
 
+use fhir_import_workflow::Dialect;
+use fhir_import_workflow::dialect::Inputs;
+
+use super::access::Recorded;
 use super::check::{Samples, check_local};
 use super::host::listen;
 use super::inputs::{InputSecrets, Local, Opened, Place, inputs_digest, open, served_name};
 use super::notes::{DialectNote, FileNote, HostNotes, InputNote, ServeNote};
+use super::publish;
 use super::session::{Run, Setup};
 use super::{CheckMode, CheckedFiles, DialectWanted, RunError, RunOptions, Unfinished, random};
 use crate::contract::{ExpectedCount, Input, Purpose, Request, Sample};
 use crate::dialect_file::read_dialect;
-use crate::drive::{Begin, DriveError, begin};
-use crate::files::{InputSource, Skipped, discover};
+use crate::drive::{Begin, DriveError, begin_started};
+use crate::files::{InputSource, OpenInput, Skipped, discover};
 use crate::importer::{Importer, dialects};
 use crate::journal::{Holder, ImportSummary, JournalError, SameInputs};
+use crate::outgoing::Network;
 use crate::serve::{CapabilityPath, Listening, ServedFile};
+use crate::uploads::Uploads;
 
 /// What became of a request.
 pub enum Prepared {
@@ -77,7 +84,7 @@ pub async fn prepare(
     options: &RunOptions,
     say: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Prepared, RunError> {
-    let dialect = choose(setup, &options.dialect).await?;
+    let chosen = choose(setup, &options.dialect).await?;
     let opened = open(discover(&options.inputs).map_err(RunError::Files)?, say)?;
     let secrets = InputSecrets::of(&opened);
     let network = options.access.network(&options.server, &secrets)?;
@@ -85,12 +92,11 @@ pub async fn prepare(
     if let Some(import) = known(setup, options, &inputs_digest)? {
         return Ok(noticed(options, Known { import, secrets }));
     }
-    let listening = listening(options, &opened)?;
+    let listening = listening(options, &opened, &chosen)?;
     let id = random::id()?;
     let contents = contents(setup, options, opened, &id, say).await?;
-    let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
-    let draft = Draft { options, id, dialect, inputs_digest: inputs_digest.clone(), contents };
-    match draft.begin(setup, importer, listening, say).await {
+    let draft = Draft { options, id, dialect: chosen.note, inputs_digest: inputs_digest.clone(), contents };
+    match draft.begin(setup, network, listening, say).await {
         Err(RunError::Drive(DriveError::NotSaved(error))) if is_taken(&error) => {
             // Another process began the same import while the files were checked.
             let import = known(setup, options, &inputs_digest)?;
@@ -109,20 +115,40 @@ fn noticed(options: &RunOptions, known: Known) -> Prepared {
     if options.key.is_some() { Prepared::Known(known) } else { Prepared::Unfinished(known) }
 }
 
-async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<DialectNote, RunError> {
+/// A dialect that was chosen.
+struct Chosen {
+    note: DialectNote,
+    /// What inputs it takes; none while it is to be found out.
+    inputs: Option<Inputs>,
+}
+
+impl Chosen {
+    fn of(note: DialectNote, definition: &str) -> Self {
+        let dialect = Dialect::from_json(definition).ok();
+        Self { note, inputs: dialect.map(|dialect| dialect.inputs) }
+    }
+
+    /// Whether files are sent in requests, instead of being fetched.
+    fn sends_files(&self) -> bool {
+        self.inputs.as_ref().is_some_and(|inputs| inputs.upload_bytes() > 0)
+    }
+}
+
+async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<Chosen, RunError> {
     let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
     match wanted {
-        DialectWanted::Detect => Ok(DialectNote::Detect),
-        DialectWanted::Named(name) if builtin.iter().any(|dialect| dialect.name == *name) => {
-            Ok(DialectNote::Named(name.clone()))
-        }
-        DialectWanted::Named(name) => {
-            let known = builtin.into_iter().map(|dialect| dialect.name).collect();
-            Err(RunError::DialectUnknown { name: name.clone(), known })
-        }
+        DialectWanted::Detect => Ok(Chosen { note: DialectNote::Detect, inputs: None }),
+        DialectWanted::Named(name) => match builtin.iter().find(|dialect| dialect.name == *name) {
+            Some(dialect) => Ok(Chosen::of(DialectNote::Named(name.clone()), &dialect.definition)),
+            None => {
+                let known = builtin.into_iter().map(|dialect| dialect.name).collect();
+                Err(RunError::DialectUnknown { name: name.clone(), known })
+            }
+        },
         DialectWanted::File { name, text } => {
             let file = read_dialect(name, text, &builtin, &|path| fs::read_to_string(path));
-            file.map(|file| DialectNote::Defined(file.definition)).map_err(RunError::DialectFile)
+            let definition = file.map_err(RunError::DialectFile)?.definition;
+            Ok(Chosen::of(DialectNote::Defined(definition.clone()), &definition))
         }
     }
 }
@@ -142,9 +168,11 @@ fn known(setup: &Setup, options: &RunOptions, inputs_digest: &str) -> Result<Opt
     }
 }
 
-fn listening(options: &RunOptions, opened: &[Opened]) -> Result<Option<Listening>, RunError> {
-    let local = opened.iter().any(|input| input.local().is_some());
-    local.then(|| listen(&options.server, options.serve.as_ref())).transpose()
+/// Files that the server comes for must be served; documents can be, where somebody said how or it is clear.
+fn listening(options: &RunOptions, opened: &[Opened], chosen: &Chosen) -> Result<Option<Listening>, RunError> {
+    let local = !chosen.sends_files() && opened.iter().any(|input| input.local().is_some());
+    let possible = options.serve.is_some() || options.server.is_loopback();
+    (local || possible).then(|| listen(&options.server, options.serve.as_ref())).transpose()
 }
 
 /// What is imported, and what is known of it.
@@ -153,6 +181,26 @@ struct Contents {
     inputs: Vec<Typed>,
     samples: Vec<Sample>,
     expected: Vec<ExpectedCount>,
+}
+
+impl Typed {
+    fn etag(&self) -> Option<String> {
+        match &self.place {
+            Place::Remote(remote) => remote.etag.clone(),
+            Place::Local(_) => None,
+        }
+    }
+}
+
+impl Contents {
+    /// The local files, by their places among the inputs.
+    fn files(&self) -> Vec<Option<Arc<OpenInput>>> {
+        let file = |input: &Typed| match &input.place {
+            Place::Local(local) => Some(Arc::clone(&local.input)),
+            Place::Remote(_) => None,
+        };
+        self.inputs.iter().map(file).collect()
+    }
 }
 
 /// An input whose type is known.
@@ -247,20 +295,30 @@ impl Draft<'_> {
     async fn begin(
         self,
         setup: &Setup,
-        importer: Importer,
+        mut network: Network,
         listening: Option<Listening>,
         say: &mut (dyn FnMut(Progress<'_>) + Send),
     ) -> Result<Run, RunError> {
         let mut notes = self.notes(listening.as_ref());
         let (mut served, mut inputs) = (Vec::new(), Vec::new());
         for input in &self.contents.inputs {
-            let (note, url, file) = place(input, listening.as_ref())?;
+            let (note, url, file) = place(inputs.len(), input, listening.as_ref())?;
             notes.inputs.push(note);
             served.extend(file);
             let (resource_type, resources) = (input.resource_type.clone(), input.resources);
-            inputs.push(Input { url, resource_type, resources, etag: None });
+            inputs.push(Input { url, resource_type, resources, etag: input.etag() });
         }
-        let request = self.request(&notes, inputs, setup.clock.now_ms());
+        network.uploads = Uploads::new(self.options.server.origin().clone(), self.contents.files());
+        let mut request = self.request(&notes, inputs, setup.clock.now_ms());
+        let transcript = self.options.access.recorded(&mut network, self.recorded(setup, &request, &notes))?;
+        let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
+        let folder = random::bits()?;
+        request.documents_url = listening.as_ref().map(|listening| listening.folder_url(folder).to_string());
+        let mut started = importer.start(&request).await.map_err(|error| RunError::Drive(error.into()))?;
+        if listening.is_some() {
+            notes.documents = publish::noted(folder, std::mem::take(&mut started.documents))?;
+        }
+        notes.serve = notes.serve.filter(|_| !(served.is_empty() && notes.documents.is_empty()));
         let begin_with = Begin {
             request: &request,
             key: self.options.key.clone(),
@@ -270,18 +328,22 @@ impl Draft<'_> {
             same_inputs: self.same_inputs(),
         };
         let journal = setup.journal.as_ref();
-        let id = begin(&importer, journal, begin_with).await.map_err(RunError::Drive)?;
+        let id = begin_started(setup.clock.as_ref(), journal, begin_with, started).map_err(RunError::Drive)?;
         let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
         let inputs = served.iter().map(|file: &ServedFile| Arc::clone(&file.input)).collect();
-        let server = match listening.filter(|_| !served.is_empty()) {
-            Some(listening) => Some(Arc::new(listening.serve(served, Vec::new()).map_err(RunError::Serve)?)),
-            None => None,
-        };
+        let server = listening.map(|listening| publish::serve(listening, served, &notes)).transpose()?.flatten();
+        let server = server.map(Arc::new);
         if let Some(at) = notes.serve.as_ref().filter(|_| server.is_some()) {
             say(Progress::Serving { at, by_default: self.options.serve.is_none() });
         }
         let budget = setup.budgets.of(self.options.server.url());
-        Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out: Vec::new() })
+        let left_out = Vec::new();
+        Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out, transcript })
+    }
+
+    fn recorded<'a>(&'a self, setup: &Setup, request: &Request, notes: &'a HostNotes) -> Recorded<'a> {
+        let import = self.id.parse().expect("an id of ours is one");
+        Recorded { import, began_ms: request.time_ms, server: &self.options.server, notes, clock: setup.clock.clone() }
     }
 
     /// A key tells requests apart, also those of the same files.
@@ -323,24 +385,52 @@ impl Draft<'_> {
 
 type Placed = (InputNote, String, Option<ServedFile>);
 
-/// Where the FHIR server finds an input.
-fn place(input: &Typed, listening: Option<&Listening>) -> Result<Placed, RunError> {
-    match (&input.place, listening) {
-        (Place::Local(local), Some(listening)) => {
-            let name = served_name(&local.path, &input.resource_type);
-            let served = CapabilityPath::new(random::bits()?, &name).expect("the name needs no escaping");
-            let note = FileNote {
-                path: local.path.clone(),
-                resource_type: input.resource_type.clone(),
-                identity: local.input.identity(),
-                digest: local.digest,
-                served: served.clone(),
-            };
-            let url = listening.url_of(&served).to_string();
-            let file = ServedFile { path: served, input: Arc::clone(&local.input) };
-            Ok((InputNote::Local(note), url, Some(file)))
-        }
-        (Place::Remote(remote), _) => Ok((InputNote::Remote(remote.url.clone()), remote.with_placeholder(), None)),
-        (Place::Local(local), None) => Err(RunError::NotServed { server: local.path.display().to_string() }),
+/// Where the FHIR server finds an input. A file that is sent is not found anywhere.
+fn place(place: usize, input: &Typed, listening: Option<&Listening>) -> Result<Placed, RunError> {
+    let local = match &input.place {
+        Place::Remote(remote) => return Ok((InputNote::Remote(remote.url.clone()), remote.with_placeholder(), None)),
+        Place::Local(local) => local,
+    };
+    let name = served_name(&local.path, &input.resource_type);
+    let served = CapabilityPath::new(random::bits()?, &name).expect("the name needs no escaping");
+    let note = FileNote {
+        path: local.path.clone(),
+        resource_type: input.resource_type.clone(),
+        identity: local.input.identity(),
+        digest: local.digest,
+        served: served.clone(),
+    };
+    let Some(listening) = listening else {
+        return Ok((InputNote::Local(note), format!("upload:{place}/{name}"), None));
+    };
+    let url = listening.url_of(&served).to_string();
+    let file = ServedFile { path: served, input: Arc::clone(&local.input) };
+    Ok((InputNote::Local(note), url, Some(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_for_a_server_that_takes_them_in_requests_need_not_be_served() {
+        let chosen = |name: &str| {
+            let file = format!("{}/../../guest/dialects/dialects/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let dialect: Dialect = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            Chosen::of(DialectNote::Named(name.to_owned()), &serde_json::to_string(&dialect).unwrap())
+        };
+        let unknown = Chosen { note: DialectNote::Detect, inputs: None };
+        assert!(chosen("sazare").sends_files() && !chosen("hapi").sends_files() && !unknown.sends_files());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Patient.ndjson");
+        std::fs::write(&path, "{}\n").unwrap();
+        let opened = || open(discover([path.to_str().unwrap()]).unwrap(), &mut |_| {}).unwrap();
+        let server = super::super::Server::parse("https://fhir.example.org/fhir").unwrap();
+        let options = RunOptions::new(server, [String::new()]);
+        assert!(matches!(listening(&options, &opened(), &unknown), Err(RunError::NotServed { .. })));
+        assert!(listening(&options, &opened(), &chosen("sazare")).unwrap().is_none());
+        let input = unchecked(opened().remove(0)).unwrap();
+        let (note, url, file) = place(3, &input, None).unwrap();
+        assert!(matches!(note, InputNote::Local(_)) && url == "upload:3/Patient.ndjson" && file.is_none(), "{url}");
     }
 }

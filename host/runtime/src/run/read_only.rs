@@ -1,5 +1,6 @@
 //! Imports that only read: what a server is, and whether what was imported is there.
 
+use super::access::Recorded;
 use super::inputs::InputSecrets;
 use super::notes::{DialectNote, HostNotes};
 use super::resume::merged;
@@ -45,8 +46,6 @@ async fn start(
     purpose: Purpose,
     inputs_digest: String,
 ) -> Result<Run, RunError> {
-    let network = access.network(server, &InputSecrets::default())?;
-    let importer = Importer::new(setup.engine.clone(), setup.clock.clone(), network);
     let request = Request {
         id: random::id()?,
         time_ms: setup.clock.now_ms(),
@@ -60,6 +59,12 @@ async fn start(
         documents_url: None,
         policy: notes.policy,
     };
+    let import = request.id.parse().expect("an id of ours is one");
+    let clock = setup.clock.clone();
+    let of = Recorded { import, began_ms: request.time_ms, server, notes: &notes, clock: clock.clone() };
+    let mut network = access.network(server, &InputSecrets::default())?;
+    let transcript = access.recorded(&mut network, of)?;
+    let importer = Importer::new(setup.engine.clone(), clock, network);
     let begin_with = Begin {
         request: &request,
         key: None,
@@ -81,5 +86,6 @@ async fn start(
         inputs: Vec::new(),
         server: None,
         left_out: Vec::new(),
+        transcript,
     })
 }

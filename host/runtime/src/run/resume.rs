@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::access::Recorded;
 use super::host::needs_files;
 use super::inputs::{InputSecrets, digest};
-use super::notes::{FileNote, HostNotes, ServeNote};
+use super::notes::{FileNote, HostNotes, InputNote, ServeNote};
+use super::publish;
 use super::session::{Run, Setup};
 use super::{Access, RunError, Server};
 use crate::clock::not_before;
@@ -13,9 +15,10 @@ use crate::drive::ChangedInput;
 use crate::files::{Change, FilesError, OpenInput};
 use crate::importer::Importer;
 use crate::journal::{Holder, ImportId};
-use crate::serve::{FileServer, Listening, ServedFile};
+use crate::serve::{FileServer, Listening, ServedDocument, ServedFile};
+use crate::uploads::Uploads;
 
-/// Whether the local files of an import are served.
+/// Whether the local files and documents of an import are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Files {
     /// As long as the FHIR server may need them.
@@ -51,24 +54,30 @@ pub async fn resume_with(
     let before = HostNotes::decode(&import.host)?;
     let (notes, access) = merged(before.clone(), access);
     let fhir = Server::parse(&notes.server)?;
-    let network = access.network(&fhir, &secrets)?;
+    let mut network = access.network(&fhir, &secrets)?;
     if (&notes.allow, &notes.ca) != (&before.allow, &before.ca) {
         journal.append_host(&lease, &notes.encode()).map_err(RunError::Journal)?;
     }
-    let reopened = match files {
-        Files::Serve if needs_files(&status) => reopen(&notes, last_was_sent(&status))?,
-        Files::Serve | Files::Leave => Reopened::default(),
+    let (reopened, documents) = match files {
+        Files::Serve if needs_files(&status) => (reopen(&notes, last_was_sent(&status))?, publish::served(&notes)?),
+        Files::Serve | Files::Leave => (Reopened::default(), Vec::new()),
     };
+    network.uploads = Uploads::new(fhir.origin().clone(), reopened.inputs);
     let inputs = reopened.served.iter().map(|file| Arc::clone(&file.input)).collect();
     let server = match &notes.serve {
-        Some(at) if !reopened.served.is_empty() => Some(Arc::new(serve_again(at, reopened.served)?)),
+        Some(at) if !(reopened.served.is_empty() && documents.is_empty()) => {
+            Some(Arc::new(serve_again(at, reopened.served, documents)?))
+        }
         _ => None,
     };
     // For an import, time never runs backwards, whatever was done to the machine's clock since its last transition.
     let clock = not_before(&setup.clock, import.latest.at_ms);
+    let of = Recorded { import: id, began_ms: import.created_ms, server: &fhir, notes: &notes, clock: clock.clone() };
+    let transcript = access.recorded(&mut network, of)?;
     let importer = Importer::new(setup.engine.clone(), clock, network);
     let budget = setup.budgets.of(fhir.url());
-    Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out: reopened.left_out })
+    let left_out = reopened.left_out;
+    Ok(Run { setup: setup.clone(), importer, lease, budget, notes, inputs, server, left_out, transcript })
 }
 
 /// What was allowed stays allowed; what is named now is added.
@@ -76,7 +85,7 @@ pub(super) fn merged(mut notes: HostNotes, access: &Access) -> (HostNotes, Acces
     let added = access.allow.iter().filter(|origin| !notes.allow.contains(origin)).cloned().collect::<Vec<_>>();
     notes.allow.extend(added);
     notes.ca = access.ca.clone().or(notes.ca);
-    let access = Access { allow: notes.allow.clone(), ca: notes.ca.clone(), credential: access.credential.clone() };
+    let access = Access { allow: notes.allow.clone(), ca: notes.ca.clone(), ..access.clone() };
     (notes, access)
 }
 
@@ -90,6 +99,8 @@ fn last_was_sent(status: &Status) -> bool {
 #[derive(Default)]
 struct Reopened {
     served: Vec<ServedFile>,
+    /// By their places among the inputs.
+    inputs: Vec<Option<Arc<OpenInput>>>,
     left_out: Vec<ChangedInput>,
 }
 
@@ -97,10 +108,21 @@ struct Reopened {
 /// more, which the FHIR server will tell if it still comes for it.
 fn reopen(notes: &HostNotes, last_was_sent: bool) -> Result<Reopened, RunError> {
     let mut reopened = Reopened::default();
-    for note in notes.files() {
+    for note in &notes.inputs {
+        let InputNote::Local(note) = note else {
+            reopened.inputs.push(None);
+            continue;
+        };
         match same_file(note) {
-            Ok(input) => reopened.served.push(ServedFile { path: note.served.clone(), input: Arc::new(input) }),
-            Err(RunError::InputChanged(changed)) if last_was_sent => reopened.left_out.push(changed),
+            Ok(input) => {
+                let input = Arc::new(input);
+                reopened.served.push(ServedFile { path: note.served.clone(), input: Arc::clone(&input) });
+                reopened.inputs.push(Some(input));
+            }
+            Err(RunError::InputChanged(changed)) if last_was_sent => {
+                reopened.left_out.push(changed);
+                reopened.inputs.push(None);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -120,8 +142,8 @@ fn same_file(note: &FileNote) -> Result<OpenInput, RunError> {
     }
 }
 
-fn serve_again(at: &ServeNote, files: Vec<ServedFile>) -> Result<FileServer, RunError> {
+fn serve_again(at: &ServeNote, files: Vec<ServedFile>, documents: Vec<ServedDocument>) -> Result<FileServer, RunError> {
     let failed = |error| RunError::Rebind { address: at.bound, error };
     let listening = Listening::bind(at.bound, Some(at.advertise.clone())).map_err(failed)?;
-    listening.serve(files, Vec::new()).map_err(failed)
+    listening.serve(files, documents).map_err(failed)
 }

@@ -14,6 +14,7 @@ use crate::files::OpenInput;
 use crate::importer::{Importer, inspect};
 use crate::journal::{ImportId, Journal, Lease, MemoryJournal, SqliteJournal, StoredImport};
 use crate::net::NetError;
+use crate::record::Transcript;
 use crate::serve::FileServer;
 use crate::stop::Stop;
 
@@ -77,6 +78,7 @@ pub struct Run {
     pub(super) inputs: Vec<Arc<OpenInput>>,
     pub(super) server: Option<Arc<FileServer>>,
     pub(super) left_out: Vec<ChangedInput>,
+    pub(super) transcript: Option<Transcript>,
 }
 
 impl Run {
@@ -102,6 +104,12 @@ impl Run {
     #[must_use]
     pub fn left_out(&self) -> &[ChangedInput] {
         &self.left_out
+    }
+
+    /// Where its exchanges are written down, if that was wanted.
+    #[must_use]
+    pub fn transcript(&self) -> Option<&Transcript> {
+        self.transcript.as_ref()
     }
 
     /// Drives the import until it is over, paused, or asked to stop.

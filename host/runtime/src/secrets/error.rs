@@ -8,10 +8,14 @@ use crate::net::Origin;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretError {
+    /// Not the name of an AWS key, or no key.
+    AccessKey,
     /// A character that no header can hold, for example a line end.
     Header,
     /// Not a name of a secret.
     Name(String),
+    /// Not the name of an AWS region or service.
+    Region,
     /// A user name with a colon, which Basic authentication cannot express (RFC 7617 §2).
     UserName,
 }
@@ -19,10 +23,12 @@ pub enum SecretError {
 impl fmt::Display for SecretError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AccessKey => out.write_str("the AWS access key is empty, or its id has a character that no id has"),
             Self::Header => out.write_str("the credential has a character that no header can hold, perhaps a line end"),
             Self::Name(name) => {
                 write!(out, "`{name}` cannot name a secret: use 1 to 64 of A-Z a-z 0-9 _ . - but not `authorization`")
             }
+            Self::Region => out.write_str("an AWS region is written like us-east-1, with a service us-east-1/SERVICE"),
             Self::UserName => out.write_str("the user name has a colon, which Basic authentication cannot express"),
         }
     }

@@ -2,18 +2,20 @@
 //!
 //! Outside of the host a secret is a placeholder, `{{secret:NAME}}`. [`Secrets::outgoing`] puts the values in when a
 //! request leaves, toward the origins that a secret is for and nowhere else; [`Secrets::hide`] puts the placeholders
-//! back into what a server answers.
+//! back into what a server answers. [`Secrets::sign`] has the last word on a request, where the credential is a key.
 
 mod credential;
 mod error;
 mod hiding;
 mod placeholder;
+mod sigv4;
 mod value;
 
 use std::collections::BTreeMap;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Uri, request::Parts};
+use url::Url;
 
 use crate::net::Origin;
 
@@ -21,6 +23,7 @@ pub use credential::Credential;
 pub use error::{Missing, MissingSecret, SecretError};
 pub use value::Secret;
 
+use credential::Authorization;
 use hiding::Hiding;
 use placeholder::{fill, is_name, names_in, placeholder, whole};
 
@@ -31,7 +34,7 @@ const CREDENTIAL_NAME: &str = "authorization";
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     named: BTreeMap<String, Named>,
-    credentials: BTreeMap<Origin, HeaderValue>,
+    credentials: BTreeMap<Origin, Authorization>,
     hiding: Hiding,
 }
 
@@ -65,18 +68,18 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// When the credential cannot be put into a header.
+    /// When the credential cannot be put into a header, or cannot sign.
     pub fn authorize(&mut self, origin: Origin, credential: &Credential) -> Result<(), SecretError> {
-        let header = credential.header()?;
+        let authorization = credential.authorization()?;
         for form in credential.forms() {
             self.hiding.add(form.expose(), &placeholder(CREDENTIAL_NAME));
         }
-        self.credentials.insert(origin, header);
+        self.credentials.insert(origin, authorization);
         Ok(())
     }
 
     /// Makes a request ready to leave toward `origin`, which must be where it is sent: puts secrets in for
-    /// placeholders, and adds the origin's credential as `Authorization` unless the request has one.
+    /// placeholders, and adds the origin's credential as `Authorization` (but a key's signature, see [`Secrets::sign`]) unless the request has one.
     ///
     /// Placeholders are read in three places: a header value that is nothing else, the query string, and the strings
     /// of a JSON body. `Content-Length` follows the body.
@@ -95,10 +98,23 @@ impl Secrets {
         if let Some(body) = body.filter(|_| is_json(&parts.headers)) {
             self.fill_body(&mut parts.headers, body, origin)?;
         }
-        if let Some(credential) = self.credentials.get(origin).filter(|_| !parts.headers.contains_key(AUTHORIZATION)) {
-            parts.headers.insert(AUTHORIZATION, credential.clone());
+        if let Some(Authorization::Header(header)) = self.credentials.get(origin)
+            && !parts.headers.contains_key(AUTHORIZATION)
+        {
+            parts.headers.insert(AUTHORIZATION, header.clone());
         }
         Ok(())
+    }
+
+    /// Signs a request that is otherwise ready to leave toward `url`, when the credential of its origin is a key, unless
+    /// the request has an `Authorization`. Nothing of it may change afterwards.
+    pub fn sign(&self, parts: &mut Parts, body: &[u8], url: &Url, now_ms: u64) {
+        let Ok(origin) = Origin::of(url) else { return };
+        if let Some(Authorization::Signature(signer)) = self.credentials.get(&origin)
+            && !parts.headers.contains_key(AUTHORIZATION)
+        {
+            signer.sign(parts, body, url, now_ms);
+        }
     }
 
     /// Puts placeholders in for all known secrets, also where they are spelled with JSON escapes or percent-encoded.

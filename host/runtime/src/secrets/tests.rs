@@ -85,6 +85,47 @@ fn a_credential_that_no_header_can_hold_is_refused() {
     assert_eq!(secrets.authorize(fhir(), &colon), Err(SecretError::UserName));
 }
 
+fn aws() -> Credential {
+    Credential::AwsSigV4 {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: "CANARY-secret-key".into(),
+        session_token: Some("CANARY-session-token".into()),
+        region: "us-east-1".to_owned(),
+        service: "healthlake".to_owned(),
+    }
+}
+
+fn signed(request: http::request::Builder) -> HeaderMap {
+    let mut secrets = Secrets::default();
+    secrets.authorize(fhir(), &aws()).unwrap();
+    let mut parts = parts(request);
+    let url = crate::net::request_url(&parts.uri).unwrap();
+    secrets.outgoing(&mut parts, None, &Origin::of(&url).unwrap()).unwrap();
+    secrets.sign(&mut parts, b"", &url, 0);
+    parts.headers
+}
+
+#[test]
+fn a_key_signs_toward_its_origin_only_and_is_hidden_in_answers() {
+    let headers = signed(Request::get("https://fhir.example.org/r4"));
+    assert!(
+        headers["authorization"].to_str().unwrap().starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/19700101/")
+    );
+    assert_eq!(headers["x-amz-security-token"], "CANARY-session-token");
+    for url in ["https://evil.example/r4", "http://fhir.example.org/r4", "https://fhir.example.org:8443/r4"] {
+        assert!(signed(Request::get(url)).is_empty(), "{url}");
+    }
+    let own = signed(Request::get("https://fhir.example.org/r4").header("Authorization", "Bearer own"));
+    assert_eq!((own.len(), &own["authorization"]), (1, &HeaderValue::from_static("Bearer own")));
+
+    let mut secrets = Secrets::default();
+    secrets.authorize(fhir(), &aws()).unwrap();
+    let mut echo = b"signed: x-amz-security-token:CANARY-session-token by CANARY-secret-key".to_vec();
+    secrets.hide(&mut echo);
+    assert!(!String::from_utf8(echo).unwrap().contains("CANARY"));
+    assert!(!format!("{secrets:?} {:?}", aws()).contains("CANARY"));
+}
+
 #[test]
 fn a_whole_header_value_is_filled() {
     let parts = sent(Request::get("/").header("X-Api-Key", "{{secret:KEY}}"), &fhir()).unwrap();
