@@ -5,7 +5,7 @@ use crate::{Block, Table};
 /// Between two columns of a table.
 const GAP: usize = 2;
 /// A column is not made narrower than its longest word, unless that is longer.
-const LONGEST_WORD: usize = 24;
+const LONGEST_WORD: usize = 15;
 
 /// The page as plain text.
 #[must_use]
@@ -35,18 +35,20 @@ fn hanging(mark: &str, text: &str, width: usize) -> String {
     lines.iter().zip(marks).map(|(line, mark)| format!("{mark}{line}\n")).collect()
 }
 
-/// Lines of whole words; a word that is too long has a line of its own.
+/// Lines of whole words; one that is too long is parted behind a hyphen or a slash, else it has a line of its own.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is a line");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
+        let parts = if word.chars().count() > width { word.split_inclusive(['-', '/']).collect() } else { vec![word] };
+        for (number, part) in parts.into_iter().enumerate() {
+            let line = lines.last_mut().expect("there is a line");
+            let gap = if number == 0 && !line.is_empty() { " " } else { "" };
+            if line.is_empty() || line.chars().count() + gap.len() + part.chars().count() <= width {
+                line.push_str(gap);
+                line.push_str(part);
+            } else {
+                lines.push(part.to_owned());
+            }
         }
     }
     lines
@@ -61,7 +63,7 @@ fn table(table: &Table, width: usize) -> String {
     std::iter::once(&head).chain(&rows).map(|cells| row(cells, &widths)).collect()
 }
 
-/// As wide as the widest cell; when that is too much, the widest columns give way first.
+/// As wide as the widest cell; when that is too much, the widest columns give way, but not the first: it has names.
 fn widths(head: &Vec<String>, rows: &[Vec<String>], width: usize) -> Vec<usize> {
     let widest = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -72,7 +74,8 @@ fn widths(head: &Vec<String>, rows: &[Vec<String>], width: usize) -> Vec<usize> 
         cells.map(|word| word.chars().count()).max().unwrap_or_default()
     };
     let mut widths: Vec<usize> = (0..head.len()).map(widest).collect();
-    let least: Vec<usize> = (0..head.len()).map(|column| longest_word(column).min(LONGEST_WORD)).collect();
+    let least = |column: usize| if column == 0 { widest(0) } else { longest_word(column).min(LONGEST_WORD) };
+    let least: Vec<usize> = (0..head.len()).map(least).collect();
     let room = width.saturating_sub(GAP * head.len().saturating_sub(1));
     while widths.iter().sum::<usize>() > room {
         let shrinkable = (0..head.len()).filter(|column| widths[*column] > least[*column]);
@@ -122,5 +125,6 @@ mod tests {
         let facts = Block::Facts(vec![("a", "one two".to_owned()), ("long", "x".to_owned())]);
         assert_eq!(screen(&[facts], 12), "  a     one\n        two\n  long  x\n");
         assert_eq!(screen(&[Block::List(vec!["one two".to_owned()])], 8), "  - one\n    two\n");
+        assert_eq!(screen(&[Block::Text("a three-four/five".to_owned())], 9), "a three-\nfour/five\n");
     }
 }
