@@ -282,7 +282,7 @@ impl Rig {
         let path = crate::harness::person::dialect_file(self.personality.name());
         if let Ok(text) = std::fs::read_to_string(path) {
             let builtin = fhir_import::dialects(&engine(), &self.clock).await.unwrap();
-            let file = fhir_import::read_dialect(self.dialect, &text, &builtin, &|_| {
+            let file = fhir_import::read_dialect(self.personality.name(), &text, &builtin, &|_| {
                 unreachable!("they extend built-in ones")
             })
             .unwrap();
