@@ -14,6 +14,8 @@ pub(super) fn read(members: &Members, body: &Value, plan: &Plan, tally: &mut Tal
         None => std::slice::from_ref(body),
     };
     let mut said = false;
+    // Where the rows say which failed, a message of another one is no error.
+    let mut errors = if members.rows.is_none() { vec![body] } else { vec![&body["error"]] };
     for row in rows {
         let kind = types.get(source(row)).copied();
         let (imported, failed) = (sum(&members.imported, row), members.failed.iter().any(|rule| rule.fits(row)));
@@ -27,8 +29,11 @@ pub(super) fn read(members: &Members, body: &Value, plan: &Plan, tally: &mut Tal
         if let Some(count) = rejected {
             tally.add_rejected(kind, count);
         }
+        if failed && members.rows.is_some() {
+            errors.push(row);
+        }
     }
-    add_failures(body, tally, before);
+    errors.into_iter().for_each(|told| add_failures(told, tally, before));
     said.then(Offered::default)
 }
 

@@ -83,7 +83,9 @@ impl CancelJob {
     fn looked(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
-            Meaning::Job(JobState::Ended | JobState::Failed, _) => self.too_late(cx, "the job is over"),
+            Meaning::Job(JobState::Ended | JobState::Failed, _) | Meaning::Elsewhere => {
+                self.too_late(cx, "the job is over")
+            }
             Meaning::Job(JobState::Cancelled, _) => {
                 Finished::cancelled(cx, "The server says that the job was cancelled already.")
             }
