@@ -7,6 +7,8 @@ mod harness;
 
 /// Bad input by the command line: the sentence, the exit code, nothing half done.
 mod bad_input;
+/// Answers as they really come, a folder each.
+mod cases;
 /// The commands beside `run`, and going on after a kill.
 mod commands;
 /// The components: their imports, their size.

@@ -1,6 +1,6 @@
 //! A kick-off was accepted: where is the job?
 
-use super::await_status::job_over;
+use super::job_over::job_over;
 use super::{AwaitStatus, Cx, Paused, Ready, Starter, State, SubmitLost};
 use crate::dialect::{Handle, RecoveryClass};
 use crate::exchange::Answer;

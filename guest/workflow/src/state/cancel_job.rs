@@ -87,7 +87,9 @@ impl CancelJob {
     fn looked(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
-            Meaning::Job(JobState::Ended | JobState::Failed, _) => self.too_late(cx, "the job is over"),
+            Meaning::Job(JobState::Ended | JobState::Failed, _) | Meaning::Elsewhere => {
+                self.too_late(cx, "the job is over")
+            }
             Meaning::Job(JobState::Cancelled, _) => {
                 Finished::cancelled(cx, "The server says that the job was cancelled already.")
             }

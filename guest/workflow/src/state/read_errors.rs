@@ -3,7 +3,7 @@
 use fhir_import_records::{IssueSeverity, Triage};
 use serde::Serialize;
 
-use super::await_status::job_over;
+use super::job_over::job_over;
 use super::{Ask, Cx, Reply, State};
 use crate::exchange::{Answer, Exchange, FailureKind};
 use crate::json::read::read_object;
