@@ -124,7 +124,9 @@ pub fn told(plan: &Plan, dialect: &Dialect) -> Vec<String> {
         lines.push(format!("the server fetches each file {} times: a signed URL must allow that", rules.fetches));
     }
     if rules.conditional_references != Rule::Allowed {
-        lines.push("the server does not resolve references that are searches (`fhir-import check` finds them)".to_owned());
+        lines.push(
+            "the server does not resolve references that are searches (`fhir-import check` finds them)".to_owned(),
+        );
     }
     if rules.delivery == Delivery::Folder && plan.inputs.len() > 1 {
         lines.push("the server is told the folder of the files, and imports all that is in it".to_owned());
