@@ -7,6 +7,8 @@ mod harness;
 
 /// Bad input by the command line: the sentence, the exit code, nothing half done.
 mod bad_input;
+/// Answers as they really come, a folder each.
+mod cases;
 /// The commands beside `run`, and going on after a kill.
 mod commands;
 /// The components: their imports, their size.
@@ -15,6 +17,8 @@ mod components;
 mod corpus;
 /// 14 points, 4 classes of recovery, 3 kinds of death.
 mod crash_matrix;
+/// Every dialect against the practice server of its name.
+mod dialects;
 /// The journal on a disk that fails, fills up or loses power.
 mod disk;
 /// Documents that a plan asks to publish.

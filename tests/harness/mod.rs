@@ -12,4 +12,6 @@ pub(crate) mod rig;
 pub(crate) mod riverside;
 pub(crate) mod running;
 pub(crate) mod scribe;
+pub(crate) mod servers;
+pub(crate) mod shelf;
 pub(crate) mod tls;

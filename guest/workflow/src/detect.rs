@@ -3,47 +3,22 @@
 use serde_json::Value;
 
 use crate::dialect::{Confidence, Dialect, Signature};
-use crate::json::read::{read_lenient, read_part};
 use crate::report::Detection;
 use crate::text::clip;
 use crate::url;
 
-/// The part of a CapabilityStatement that detection reads.
+/// The part of a CapabilityStatement that detection reads. What is of another shape than it should be is as if it were
+/// not there: a server is not refused for a mistake that does not matter here.
 #[derive(Debug, Default)]
 pub struct Capabilities {
-    software: Option<Software>,
-    rest: Vec<Rest>,
-}
-
-#[derive(Debug, Default)]
-struct Software {
-    name: Option<String>,
+    /// Its own name.
+    name: String,
     version: Option<String>,
+    /// System operations: names without a leading `$`, in lower case, and definitions without version.
+    operations: Vec<(String, String)>,
+    /// Resource types with an operation `import`.
+    types: Vec<String>,
 }
-
-#[derive(Debug, Default)]
-struct Rest {
-    operation: Vec<Operation>,
-    resource: Vec<RestResource>,
-}
-
-#[derive(Debug, Default)]
-struct RestResource {
-    kind: Option<String>,
-    operation: Vec<Operation>,
-}
-
-#[derive(Debug, Default)]
-struct Operation {
-    name: Option<String>,
-    definition: Option<String>,
-}
-
-read_part!(Capabilities { software, rest });
-read_part!(Software { name, version });
-read_part!(Rest { operation, resource });
-read_part!(RestResource { kind: "type", operation });
-read_part!(Operation { name, definition });
 
 /// What a CapabilityStatement says.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,8 +27,17 @@ pub struct Finding {
     pub detection: Detection,
     /// Its place in the list that was searched.
     pub index: Option<u32>,
-    /// Where the server's own OperationDefinition is said to be; none when no operation was looked for.
-    pub definition: Option<Option<String>>,
+    /// The server's own definition of the operation; none when no operation was looked for.
+    pub lookup: Option<Lookup>,
+}
+
+/// An OperationDefinition to be looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    /// The operation.
+    pub operation: String,
+    /// Where it is said to be.
+    pub definition: Option<String>,
 }
 
 /// What the name of a host says by itself: nothing else answers there.
@@ -70,7 +54,7 @@ pub fn by_host(dialects: &[(u32, &Dialect)], base_url: &str) -> Option<Finding> 
         evidence: vec![format!("The host is {}; the server was not asked.", signature.host.as_deref().unwrap_or(""))],
         ..Detection::default()
     };
-    Some(Finding { detection, index: Some(index), definition: None })
+    Some(Finding { detection, index: Some(index), lookup: None })
 }
 
 fn is_host(pattern: &str, host: &str) -> bool {
@@ -87,7 +71,17 @@ impl Capabilities {
         if value["resourceType"] != "CapabilityStatement" {
             return None;
         }
-        Some(read_lenient(value))
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let software = &value["software"];
+        let (name, version) = (text(&software["name"]).unwrap_or_default(), text(&software["version"]));
+        let (mut operations, mut types) = (Vec::new(), Vec::new());
+        for rest in items(&value["rest"]).iter().filter(|rest| rest["mode"] != "client") {
+            operations.extend(items(&rest["operation"]).iter().map(operation));
+            let resources = items(&rest["resource"]).iter();
+            let with = resources.filter(|r| items(&r["operation"]).iter().any(|op| operation(op).0 == "import"));
+            types.extend(with.filter_map(|resource| text(&resource["type"])));
+        }
+        Some(Self { name, version, operations, types })
     }
 
     /// Finds the dialect whose signature fits best.
@@ -95,7 +89,7 @@ impl Capabilities {
     pub fn find(&self, dialects: &[(u32, &Dialect)]) -> Finding {
         let mut fits: Vec<Fit<'_>> = Vec::new();
         for (index, dialect) in dialects {
-            let best = dialect.detect.signatures.iter().filter(|s| self.fits(s)).max_by_key(|s| weight(s));
+            let best = dialect.detect.signatures.iter().rev().filter(|s| self.fits(s)).max_by_key(|s| weight(s));
             fits.extend(best.map(|signature| Fit { index: *index, dialect, signature }));
         }
         match fits.iter().max_by_key(|fit| (weight(fit.signature), std::cmp::Reverse(fit.index))) {
@@ -108,7 +102,9 @@ impl Capabilities {
         let by = best.signature;
         let tied = fits.iter().filter(|fit| weight(fit.signature) == weight(by)).count() > 1;
         let confidence = if tied { by.confidence.min(Confidence::Low) } else { by.confidence };
-        let others = fits.iter().filter(|fit| fit.index != best.index);
+        // Beside a sure sign, a weak one says nothing.
+        let is_other = |fit: &&Fit<'_>| confidence < Confidence::High || fit.signature.confidence > Confidence::Low;
+        let others = fits.iter().filter(|fit| fit.index != best.index).filter(is_other);
         let detection = Detection {
             dialect: Some(best.dialect.name.clone()),
             confidence,
@@ -116,42 +112,43 @@ impl Capabilities {
             software: self.software(),
             candidates: others.map(|fit| fit.dialect.name.clone()).collect(),
         };
-        let definition = by.operation.as_ref().map(|name| self.definition(name));
-        Finding { detection, index: Some(best.index), definition }
+        let lookup = by.operation.as_ref();
+        let lookup = lookup.map(|name| Lookup { operation: name.clone(), definition: self.definition(name) });
+        Finding { detection, index: Some(best.index), lookup }
     }
 
     fn nothing(&self, dialects: &[(u32, &Dialect)]) -> Finding {
         let mut evidence = Vec::new();
-        for kind in self.types_with("import") {
+        for kind in &self.types {
             evidence.push(format!(
-                "The CapabilityStatement has an import operation on {kind}, which is not a bulk import."
+                "The CapabilityStatement has an import operation on {}, which is not a bulk import.",
+                clip(kind, 64)
             ));
         }
-        let unknown = self.system_operations().find(|(name, _)| name == "import");
+        let unknown = self.operations.iter().find(|(name, _)| name == "import");
         evidence.push(match unknown {
             Some((_, definition)) if definition.is_empty() => {
                 "The CapabilityStatement has an operation named import that fits no known dialect.".to_owned()
             }
             Some((_, definition)) => format!(
                 "The CapabilityStatement has an operation named import that fits no known dialect; its definition is {}.",
-                clip(&definition, 200)
+                clip(definition, 200)
             ),
             None => "The CapabilityStatement has no system operation named import.".to_owned(),
         });
         evidence.extend(self.switched_off(dialects).map(|advice| format!("Perhaps it is switched off: {advice}")));
         let detection = Detection { evidence, software: self.software(), ..Detection::default() };
-        Finding { detection, index: None, definition: None }
+        Finding { detection, index: None, lookup: None }
     }
 
     /// The advice of a dialect whose servers can have import switched off.
     fn switched_off<'a>(&self, dialects: &[(u32, &'a Dialect)]) -> Option<&'a str> {
-        let name = self.software.as_ref()?.name.as_ref()?;
-        let rules = dialects.iter().filter_map(|(_, d)| d.detect.switched_off.as_ref());
-        rules.into_iter().find(|rule| name.contains(&rule.software)).map(|rule| rule.advice.as_str())
+        let mut rules = dialects.iter().filter_map(|(_, d)| d.detect.switched_off.as_ref());
+        rules.find(|rule| self.is_software(&rule.software)).map(|rule| rule.advice.as_str())
     }
 
     fn fits(&self, signature: &Signature) -> bool {
-        let named = |name: &String| self.system_operations().any(|(other, _)| other == *name);
+        let named = |name: &String| self.operations.iter().any(|(other, _)| other == name);
         let software = |part: &String| self.is_software(part);
         let some = signature.operation.is_some() || signature.software.is_some();
         some && signature.host.is_none()
@@ -163,12 +160,11 @@ impl Capabilities {
     fn has_operation(&self, wanted: &str, signature: &Signature) -> bool {
         let begins = |definition: &str| signature.definition_begins.as_ref().is_none_or(|b| definition.starts_with(b));
         let ends = |definition: &str| signature.definition_ends.as_ref().is_none_or(|end| definition.ends_with(end));
-        self.system_operations().any(|(name, definition)| name == wanted && begins(&definition) && ends(&definition))
+        self.operations.iter().any(|(name, definition)| name == wanted && begins(definition) && ends(definition))
     }
 
     fn is_software(&self, part: &str) -> bool {
-        let name = self.software.as_ref().and_then(|software| software.name.as_deref()).unwrap_or_default();
-        name.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
+        self.name.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
     }
 
     fn evidence(signature: &Signature) -> Vec<String> {
@@ -189,34 +185,36 @@ impl Capabilities {
         lines.into_iter().flatten().collect()
     }
 
-    /// Names without a leading `$`, in lower case, and definitions without version.
-    fn system_operations(&self) -> impl Iterator<Item = (String, String)> {
-        self.rest.iter().flat_map(|r| &r.operation).map(|op| {
-            let name = op.name.as_deref().unwrap_or_default();
-            let definition = op.definition.as_deref().unwrap_or_default();
-            let plain = definition.split_once('|').map_or(definition, |(canonical, _)| canonical);
-            (name.trim_start_matches('$').to_ascii_lowercase(), plain.trim_end_matches('/').to_owned())
-        })
-    }
-
-    fn types_with(&self, operation: &str) -> Vec<&str> {
-        let named = |op: &Operation| op.name.as_deref().unwrap_or_default().trim_start_matches('$') == operation;
-        let resources = self.rest.iter().flat_map(|r| &r.resource);
-        resources.filter(|r| r.operation.iter().any(named)).filter_map(|r| r.kind.as_deref()).collect()
-    }
-
     fn definition(&self, operation: &str) -> Option<String> {
-        self.system_operations().find(|(name, definition)| name == operation && !definition.is_empty()).map(|(_, d)| d)
+        let mut named = self.operations.iter().filter(|(name, definition)| name == operation && !definition.is_empty());
+        named.next().map(|(_, definition)| definition.clone())
     }
 
     fn software(&self) -> Option<String> {
-        let software = self.software.as_ref()?;
-        let name = software.name.as_deref()?;
-        Some(match &software.version {
-            Some(version) => format!("{name} {version}"),
-            None => name.to_owned(),
-        })
+        match &self.version {
+            _ if self.name.is_empty() => None,
+            Some(version) => Some(format!("{} {version}", self.name)),
+            None => Some(self.name.clone()),
+        }
     }
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Name and definition. In STU3 the definition is a Reference.
+fn operation(value: &Value) -> (String, String) {
+    let (name, definition) = (value["name"].as_str().unwrap_or_default(), &value["definition"]);
+    let definition = definition.as_str().or(definition["reference"].as_str()).unwrap_or_default();
+    let plain = definition.split_once('|').map_or(definition, |(canonical, _)| canonical);
+    (plain_name(name), plain.trim_end_matches('/').to_owned())
+}
+
+/// The name of an operation without a leading `$`, in lower case.
+#[must_use]
+pub fn plain_name(name: &str) -> String {
+    name.trim_start_matches('$').to_ascii_lowercase()
 }
 
 /// A dialect that fits, and by what.
@@ -233,16 +231,28 @@ fn weight(signature: &Signature) -> (Confidence, usize) {
     (signature.confidence, conditions.into_iter().flatten().count())
 }
 
+/// The operation that a dialect is recognised by.
+fn operation_of(dialect: &Dialect) -> Option<&str> {
+    dialect.detect.signatures.iter().find_map(|signature| signature.operation.as_deref())
+}
+
 /// What the server's own OperationDefinition adds: more evidence, or proof that it is another operation. Of the
-/// candidates, the one that it fits best is the dialect; its place is answered.
+/// candidates, the one that it fits best is the dialect; its place is answered. It says nothing of candidates that have
+/// another operation.
 pub fn consult_definition(detection: &mut Detection, dialects: &[(u32, &Dialect)], definition: &Value) -> Option<u32> {
     let found = Definition::read(definition);
     let mut names: Vec<String> = detection.dialect.take().into_iter().collect();
     names.append(&mut detection.candidates);
+    let chosen = names.first().and_then(|name| dialects.iter().find(|(_, dialect)| dialect.name == *name));
+    let looked_up = chosen.and_then(|(_, dialect)| operation_of(dialect));
     let mut fits: Vec<(Confidence, u32, &Dialect)> = Vec::new();
     for (place, name) in names.iter().enumerate() {
         let Some((index, dialect)) = dialects.iter().find(|(_, dialect)| dialect.name == *name) else { continue };
         let before = if place == 0 { detection.confidence } else { detection.confidence.min(Confidence::Low) };
+        if operation_of(dialect) != looked_up {
+            fits.push((before, *index, dialect));
+            continue;
+        }
         match found.refused(dialect) {
             Some(parameter) => detection.evidence.push(format!(
                 "Its OperationDefinition has a parameter {parameter}: for {name} this is another operation."
@@ -272,7 +282,7 @@ struct Definition {
 
 impl Definition {
     fn read(definition: &Value) -> Self {
-        let parameters = definition["parameter"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let parameters = items(&definition["parameter"]);
         let mut names: Vec<String> = Vec::new();
         for name in parameters.iter().filter_map(|p| p["name"].as_str()) {
             if !names.iter().any(|known| known == name) {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::json;
+use crate::url::redact;
 
 /// A method that imports use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,17 @@ impl Exchange {
     #[must_use]
     pub fn head_is_enough(&self, status: u16) -> bool {
         self.head == Head::SaysAll || !matches!(status, 200 | 206)
+    }
+
+    /// Method and URL, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        };
+        format!("{method} {}", redact(&self.url))
     }
 
     /// A DELETE.

@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod detect;
 pub mod dialect;
 pub mod error;
+pub mod excerpt;
 pub mod exchange;
 pub mod inputs;
 pub mod instant;

@@ -15,6 +15,8 @@ pub enum Meaning {
     Busy,
     /// The server wants other credentials.
     Credentials,
+    /// The answer is at another place.
+    Elsewhere,
     /// Something broke on the way (a proxy, a crash): the job is not spoken of.
     Broken,
     /// It makes no sense.
@@ -39,6 +41,7 @@ pub fn classify(poll: &Poll, answer: &Answer) -> Meaning {
         };
     }
     match status {
+        303 => Meaning::Elsewhere,
         401 | 403 => Meaning::Credentials,
         408 | 425 | 429 | 503 => Meaning::Busy,
         500.. => Meaning::Broken,
@@ -160,7 +163,8 @@ mod tests {
     #[test]
     fn without_a_rule_the_status_speaks() {
         let cases = [
-            (&[401, 403][..], Meaning::Credentials),
+            (&[303][..], Meaning::Elsewhere),
+            (&[401, 403], Meaning::Credentials),
             (&[408, 425, 429, 503], Meaning::Busy),
             (&[500, 501, 502, 504, 599], Meaning::Broken),
             (&[100, 200, 202, 204, 302, 400, 402, 404, 410, 422, 499], Meaning::Senseless),

@@ -8,6 +8,8 @@ mod cancel_job;
 mod detecting;
 mod find_job;
 mod finished;
+mod job_over;
+mod job_request;
 mod look_before;
 mod paused;
 mod read_back;
@@ -83,6 +85,16 @@ pub struct Cx<'a> {
     pub progress: &'a mut Progress,
     /// What happened in this call.
     pub events: &'a mut Vec<Event>,
+}
+
+impl Ask {
+    /// The request, for people.
+    fn shown(&self) -> Option<String> {
+        match self {
+            Self::Send(exchange) => Some(exchange.shown()),
+            Self::Stay | Self::Become(_) => None,
+        }
+    }
 }
 
 /// What came of an exchange.

@@ -141,6 +141,9 @@ pub fn errors(dialect: &Dialect) -> &'static str {
 pub fn cancel(dialect: &Dialect) -> String {
     match (dialect.cancel.shape, &dialect.cancel.url) {
         (CancelShape::Delete, _) => "`DELETE` of the status URL".to_owned(),
+        (CancelShape::DeleteUntilGone, _) => {
+            "`DELETE` of the status URL, until the server says that it is gone".to_owned()
+        }
         (CancelShape::Post, url) => code(format!("POST {}", url.as_deref().unwrap_or_default())),
         (CancelShape::None, _) => "no way".to_owned(),
     }

@@ -11,8 +11,8 @@ use wasmtime_wasi_io::IoView;
 use crate::clock::SharedClock;
 use crate::outgoing::Outgoing;
 
-/// Memory of `importer`.
-const IMPORTER_MEMORY: usize = 64 << 20;
+/// Memory of `importer`: a document of 16 MiB is read into a tree.
+const IMPORTER_MEMORY: usize = 256 << 20;
 /// Memory of `records`: a line of 16 MiB that is chosen as a sample is read into a tree.
 const RECORDS_MEMORY: usize = 256 << 20;
 /// Host resources that a guest may hold.

@@ -30,11 +30,6 @@ pub fn read_whole<T: Read>(value: &Value) -> Result<T, Error> {
     problem.0.map_or(Ok(read), Err)
 }
 
-/// Reads what there is; the rest has its defaults.
-pub fn read_lenient<T: Read>(value: &Value) -> T {
-    T::read(value, &mut Problem::default())
-}
-
 /// What is wrong first.
 #[derive(Default)]
 pub struct Problem(Option<Error>);
@@ -76,11 +71,6 @@ impl<'a> Object<'a> {
             Some(None) => {}
         }
         Self(object)
-    }
-
-    /// An object that may have any other member.
-    pub fn any(value: &'a Value) -> Self {
-        Self(value.as_object())
     }
 
     /// A member.
@@ -234,19 +224,6 @@ macro_rules! read_object {
     };
 }
 
-/// How a struct is read that holds a part of an object: `NAME { FIELD, FIELD: "key", … }`.
-macro_rules! read_part {
-    ($name:ident { $($field:ident $(: $key:literal)?),* $(,)? }) => {
-        impl $crate::json::read::Read for $name {
-            #[inline(never)]
-            fn read(value: &serde_json::Value, problem: &mut $crate::json::read::Problem) -> Self {
-                let object = $crate::json::read::Object::any(value);
-                Self { $($field: object.field($crate::json::read::key!($field $(, $key)?), problem)),* }
-            }
-        }
-    };
-}
-
 macro_rules! key {
     ($field:ident) => {
         stringify!($field)
@@ -302,7 +279,7 @@ macro_rules! read_variant {
     };
 }
 
-pub(crate) use {field, key, read_object, read_part, read_variant, read_word};
+pub(crate) use {field, key, read_object, read_variant, read_word};
 
 #[cfg(test)]
 mod tests {

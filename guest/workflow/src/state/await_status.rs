@@ -2,21 +2,20 @@
 
 use serde::Serialize;
 
-use super::{Ask, Cx, Finished, Paused, ReadBackState, ReadResult, Ready, Reply, State};
-use crate::dialect::{CancelShape, FailureMeans, JobState};
-use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
+use super::job_over::failed;
+use super::job_request::placed;
+use super::{Cx, Finished, Paused, ReadResult, Reply, State, accepted};
+use crate::dialect::JobState;
+use crate::excerpt::excerpt;
+use crate::exchange::{Answer, Failure, FailureKind};
 use crate::instant;
 use crate::json::read::{read_object, read_word};
-use crate::outcome::Outcome;
 use crate::pace;
-use crate::plan::Plan;
 use crate::poll::{Meaning, classify, percent};
-use crate::report::Ending;
 use crate::result;
-use crate::template::Job;
 use crate::text::clip;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
-use crate::url::{MAX_URL, Place, redact};
+use crate::url::{MAX_URL, redact};
 
 /// Answers in a row that make no sense before a person is asked.
 const SENSELESS: u32 = 5;
@@ -101,8 +100,11 @@ impl AwaitStatus {
         Self::soon_at(cx, reference, Starter::Perhaps)
     }
 
-    /// A person says where the job is.
+    /// A person says where the job is; where the server says nothing more of it, that it is there.
     pub fn adopt(cx: &mut Cx<'_>, url: &str) -> State {
+        if cx.says_nothing_more() {
+            return accepted::nothing_more(cx);
+        }
         Self::soon_at(cx, url, Starter::Adopted)
     }
 
@@ -128,6 +130,15 @@ impl AwaitStatus {
     #[must_use]
     pub fn handle(&self) -> Option<&str> {
         self.handle.as_deref()
+    }
+
+    /// Takes the status URL from an answer that tells it.
+    pub(super) fn learn_handle(&mut self, cx: &mut Cx<'_>, answer: &Answer) {
+        let told = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()));
+        if let Some(reference) = told.filter(|_| self.handle.is_none()) {
+            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
+            self.handle = Some(placed(cx, reference));
+        }
     }
 
     /// The same, for people.
@@ -160,30 +171,6 @@ impl AwaitStatus {
         Self { due, ..self }
     }
 
-    pub(super) fn ask(&self, cx: &Cx<'_>) -> Ask {
-        let exchange = match &self.handle {
-            Some(handle) => poll(cx, handle),
-            None => status_request(cx),
-        };
-        exchange.map_or(Ask::Stay, Ask::Send)
-    }
-
-    /// The request that cancels the job; none, where there is no such.
-    #[must_use]
-    pub fn cancel(&self, cx: &Cx<'_>) -> Option<Exchange> {
-        let rule = &cx.dialect()?.cancel;
-        match rule.shape {
-            CancelShape::Delete => Some(Exchange::delete(self.handle.clone()?)),
-            CancelShape::Post => {
-                let job = self.job(cx)?;
-                let body = rule.body.as_ref().map_or(Ok(String::new()), |body| job.body(body)).ok()?;
-                let rules = (&job.dialect.kick_off.content_type, &job.dialect.poll.accept);
-                Some(Exchange::post(job.url(rule.url.as_ref()?).ok()?, rules.0, rules.1, body))
-            }
-            CancelShape::None => None,
-        }
-    }
-
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         cx.progress.polls = cx.progress.polls.saturating_add(1);
         let answer = match reply {
@@ -204,8 +191,22 @@ impl AwaitStatus {
                 let back = State::AwaitStatus(self.soon(cx.now_ms));
                 Paused::stop(cx, PauseReason::Credentials, text, back)
             }
+            Meaning::Elsewhere => self.elsewhere(cx, &answer),
             Meaning::Senseless => self.senseless(cx, &answer),
         }
+    }
+
+    /// As often in a row as answers may make no sense: a server that sends in a circle makes none.
+    fn elsewhere(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let named = cx.dialect().is_some_and(|d| d.poll.url.is_some());
+        let place = answer.header("location").filter(|url| (1..=MAX_URL).contains(&url.len()) && !named);
+        let Some(reference) = place.filter(|_| self.senseless.saturating_add(1) < SENSELESS) else {
+            return self.senseless(cx, answer);
+        };
+        cx.tell(EventKind::StatusProgress, format!("the server sends on to {}", redact(reference)));
+        let handle = Some(placed(cx, reference));
+        let senseless = self.senseless.saturating_add(1);
+        Self { handle, senseless, ..self }.soon(cx.now_ms).unless_late(cx)
     }
 
     fn unanswered(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
@@ -222,12 +223,7 @@ impl AwaitStatus {
 
     fn running(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         self.note_progress(cx, answer);
-        if self.handle.is_none()
-            && let Some(reference) = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()))
-        {
-            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
-            self.handle = Some(placed(cx, reference));
-        }
+        self.learn_handle(cx, answer);
         let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
         let running = self.running.saturating_add(1);
         let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
@@ -261,12 +257,13 @@ impl AwaitStatus {
         if senseless < SENSELESS {
             return Self { senseless, ..self }.again(cx, Some(answer), &text);
         }
-        let back = State::AwaitStatus(Self { senseless: 0, ..self }.soon(cx.now_ms));
+        let asked = self.ask(cx).shown().unwrap_or_else(|| self.shown());
         let text = format!(
-            "The server answered {SENSELESS} status requests in a row with something that makes no sense (the last: {}). \
-             The job may still be running.",
-            answer.status
+            "The server answered {SENSELESS} status requests in a row with something that makes no sense; the last one, \
+             {asked}, with {}. The job may still be running.",
+            excerpt(answer)
         );
+        let back = State::AwaitStatus(Self { senseless: 0, ..self }.soon(cx.now_ms));
         Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, back)
     }
 
@@ -370,46 +367,6 @@ impl AwaitStatus {
         cx.progress.percent = Some(100.0);
         ReadResult::read_first(cx, self, offered)
     }
-
-    fn job<'a>(&'a self, cx: &'a Cx<'_>) -> Option<Job<'a>> {
-        Some(Job { handle: self.handle(), ..cx.job()? })
-    }
-}
-
-/// The request for the status of a job.
-fn poll(cx: &Cx<'_>, handle: &str) -> Option<Exchange> {
-    let rule = &cx.dialect()?.poll;
-    let job = Job { handle: Some(handle), ..cx.job()? };
-    let url = rule.url.as_ref().map_or_else(|| Some(handle.to_owned()), |url| job.url(url).ok())?;
-    let exchange = match &rule.body {
-        Some(body) => Exchange::post(url, &job.dialect.kick_off.content_type, &rule.accept, job.body(body).ok()?),
-        None => Exchange::get(url, &rule.accept, KEEP_DOCUMENT),
-    };
-    Some(exchange.with(rule.headers.rows().map(|(name, value)| (name, value.as_str()))))
-}
-
-/// The request for the status URL of a job that was accepted without one.
-fn status_request(cx: &Cx<'_>) -> Option<Exchange> {
-    let (rule, job) = (cx.dialect()?.poll.status_request.as_ref()?, cx.job()?);
-    let exchange =
-        Exchange::post(job.url(&rule.url).ok()?, &rule.content_type, &rule.accept, job.body(&rule.body).ok()?);
-    Some(exchange.with(rule.prefer.as_deref().map(|prefer| ("prefer", prefer))))
-}
-
-/// Where a status URL of the server's is asked for; a name stays as it is.
-fn placed(cx: &mut Cx<'_>, reference: &str) -> String {
-    if cx.dialect().is_some_and(|d| d.poll.url.is_some()) {
-        return reference.to_owned();
-    }
-    match cx.plan.base().place(reference) {
-        Place::SameOrigin(url) | Place::Foreign(url) => url,
-        Place::Rebased(url) => {
-            let text =
-                format!("the status URL {} is on another origin; asked at {} instead", redact(reference), redact(&url));
-            cx.tell(EventKind::Rebased, text);
-            url
-        }
-    }
 }
 
 fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
@@ -418,76 +375,6 @@ fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
         let text = format!("the server asks to wait {} s; waiting {} s", asked / 1000, wait / 1000);
         cx.tell(EventKind::WaitLimited, text);
     }
-}
-
-/// A job ended and its errors are read: the next one, or the end.
-pub(super) fn job_over(cx: &mut Cx<'_>) -> State {
-    cx.progress.jobs_done = cx.progress.jobs_done.saturating_add(1);
-    if cx.dialect().is_some_and(|d| cx.progress.jobs_done < cx.plan.batches(d)) {
-        (cx.progress.anew, cx.progress.uploaded) = (0, 0);
-        return Ready::fresh(cx);
-    }
-    let ending = all_over(cx);
-    ReadBackState::enter(cx, ending)
-}
-
-/// What the server says of all jobs, taken together.
-fn all_over(cx: &Cx<'_>) -> Ending {
-    let (rejected, allowed) = (cx.progress.tally.rejected.unwrap_or(0), cx.plan.policy.max_errors);
-    if rejected > allowed {
-        let sentence = format!("The job ended, and the server says that it rejected {rejected} of the resources.");
-        return Ending::new(Outcome::FinishedWithErrors, sentence, "Mend what was rejected, and import that again.");
-    }
-    let wanted = wanted(cx.plan);
-    match cx.progress.tally.imported() {
-        Some(imported) if imported.saturating_add(rejected) < wanted => {
-            let sentence =
-                format!("The job ended, but of {wanted} resources the server imported {imported}, as it says.");
-            let advice = "Do not rely on this import. Look at the server's log, then run again.";
-            Ending::new(Outcome::VerificationFailed, sentence, advice)
-        }
-        _ if rejected > 0 => {
-            let sentence =
-                format!("The job ended; the server rejected {rejected} resources, and {allowed} are allowed.");
-            Ending::new(Outcome::Succeeded, sentence, "")
-        }
-        Some(imported) => {
-            let sentence = format!("The server says that it imported {imported} resources and rejected none.");
-            Ending::new(Outcome::Succeeded, sentence, "")
-        }
-        None if cx.says_nothing_more() => {
-            let sentence =
-                "The server took the kick-off and says nothing more: only what was read back shows what it did.";
-            Ending::new(Outcome::Succeeded, sentence, "")
-        }
-        None => Ending::new(Outcome::Succeeded, "The server says that the job ended, and names no error.", ""),
-    }
-}
-
-/// The fewest resources that a server can say it imported, when it left nothing out: those of one id may count as one.
-fn wanted(plan: &Plan) -> u64 {
-    plan.expected.iter().map(|e| e.distinct_ids.unwrap_or(e.resources.min(1))).fold(0, u64::saturating_add)
-}
-
-fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
-    let mut tally = cx.progress.tally.clone();
-    result::read_failure(answer, cx.plan, &mut tally);
-    cx.progress.tally = tally;
-    cx.tell(EventKind::StatusFailed, format!("the server says that the job failed (status {})", answer.status));
-    let stored = match cx.dialect().map(|d| d.result.failure) {
-        Some(FailureMeans::MaybePartlyStored) | None => "a part of the resources may be stored",
-    };
-    let (done, all) = (cx.progress.jobs_done, cx.dialect().map_or(1, |d| cx.plan.batches(d)));
-    let sentence = match all {
-        0 | 1 => format!("The server says that the job failed; {stored}."),
-        _ => format!(
-            "The server says that job {} of {all} failed; {stored}, and the jobs after it were not started.",
-            done.saturating_add(1)
-        ),
-    };
-    let advice = "See below what was read back and why resources were rejected; mend the files, then run again: \
-                  resources with an id are replaced, not doubled.";
-    ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
 }
 
 read_object!(AwaitStatus {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State};
-use crate::dialect::JobState;
+use crate::dialect::{CancelShape, JobState};
 use crate::exchange::Answer;
 use crate::json::read::{Problem, Read, read_object};
 use crate::pace;
@@ -64,6 +64,7 @@ impl CancelJob {
                 Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
             }
             Stage::Delete(_) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
+            Stage::Confirm if is_until_gone(cx) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
             Stage::Look | Stage::Confirm => self.job.ask(cx),
         }
     }
@@ -83,10 +84,12 @@ impl CancelJob {
     }
 
     /// A status that does not speak of the job is asked for again: the job may be over.
-    fn looked(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+    fn looked(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
-            Meaning::Job(JobState::Ended | JobState::Failed, _) => self.too_late(cx, "the job is over"),
+            Meaning::Job(JobState::Ended | JobState::Failed, _) | Meaning::Elsewhere => {
+                self.too_late(cx, "the job is over")
+            }
             Meaning::Job(JobState::Cancelled, _) => {
                 Finished::cancelled(cx, "The server says that the job was cancelled already.")
             }
@@ -100,7 +103,11 @@ impl CancelJob {
             // Forgotten; or a DELETE whose answer was lost was carried out, which nobody can tell.
             Meaning::Job(JobState::Unknown, _) => self.back(cx, "the server does not know the job"),
             Meaning::Job(JobState::Running, _) => {
-                State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self })
+                self.job.learn_handle(cx, answer);
+                match self.job.cancel(cx) {
+                    Some(_) => State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self }),
+                    None => self.back(cx, "the server did not say where the job is"),
+                }
             }
         }
     }
@@ -112,6 +119,7 @@ impl CancelJob {
 
     fn deleted(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         match answer.status {
+            200 | 204 if is_until_gone(cx) => Finished::cancelled(cx, "Cancelled, as asked; the server says so."),
             200 | 202 | 204 => {
                 cx.tell(EventKind::Cancel, "the server accepted the cancel");
                 self.confirm(cx)
@@ -137,6 +145,9 @@ impl CancelJob {
             // "404 Not Found", says FHIR Bulk Data Access of a job that was deleted; 410 is as good.
             _ if matches!(answer.status, 404 | 410) => {
                 Finished::cancelled(cx, "Cancelled, as asked; the server does not know the job any more.")
+            }
+            _ if is_until_gone(cx) && matches!(answer.status, 200 | 204) => {
+                Finished::cancelled(cx, "Cancelled, as asked; the server says so.")
             }
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
                 self.too_late(cx, "the job ended before it was cancelled")
@@ -179,4 +190,9 @@ impl Read for Stage {
             _ => Self::Delete(u64::read(&value["delete"], problem)),
         }
     }
+}
+
+/// The server is asked to cancel until it says that it has: asking for the status would start the job again.
+fn is_until_gone(cx: &Cx<'_>) -> bool {
+    cx.dialect().is_some_and(|dialect| dialect.cancel.shape == CancelShape::DeleteUntilGone)
 }

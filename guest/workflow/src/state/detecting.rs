@@ -4,12 +4,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Ask, Cx, Finished, Paused, Ready, Reply, State};
-use crate::detect::{self, Capabilities, Finding, consult_definition};
+use crate::detect::{self, Capabilities, Finding, Lookup, consult_definition};
 use crate::dialect::Confidence;
+use crate::excerpt::excerpt;
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
 use crate::json::read::read_object;
 use crate::outcome::Outcome;
-use crate::report::Ending;
+use crate::report::{Detection, Ending};
 use crate::request::Purpose;
 use crate::transition::{EventKind, PauseReason, Wake};
 use crate::url::MAX_URL;
@@ -57,7 +58,7 @@ impl ReadCapabilities {
                 let advice = "No import was started. Run again later.";
                 Finished::end(cx, Ending::new(Outcome::Unreachable, sentence, advice))
             }
-            status => not_fhir(cx, &format!("GET metadata was answered {status}")),
+            _ => not_fhir(cx, &format!("GET metadata was answered {}", excerpt(&answer))),
         }
     }
 
@@ -78,7 +79,11 @@ impl ReadCapabilities {
 
     fn read(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(capabilities) = answer.json().as_ref().and_then(Capabilities::read) else {
-            return not_fhir(cx, "GET metadata did not answer a CapabilityStatement in JSON");
+            let what = match answer.cut {
+                true => "GET metadata was answered with more than is read here, or broke off".to_owned(),
+                false => format!("GET metadata did not answer a CapabilityStatement in JSON, but {}", excerpt(answer)),
+            };
+            return not_fhir(cx, &what);
         };
         found(cx, capabilities.find(&cx.plan.all_dialects()))
     }
@@ -93,19 +98,19 @@ pub fn by_host(cx: &mut Cx<'_>) -> Option<State> {
 fn found(cx: &mut Cx<'_>, finding: Finding) -> State {
     cx.progress.chosen = finding.index;
     cx.progress.detection = finding.detection.bounded();
-    match finding.definition {
-        Some(definition) => State::ReadDefinition(ReadDefinition { url: definition_url(cx, definition.as_deref()) }),
+    match finding.lookup {
+        Some(lookup) => State::ReadDefinition(ReadDefinition { url: definition_url(cx, &lookup) }),
         None => decide(cx),
     }
 }
 
 /// The server's own OperationDefinition: where it says when that is on the server, else by a search.
-fn definition_url(cx: &Cx<'_>, definition: Option<&str>) -> String {
+fn definition_url(cx: &Cx<'_>, lookup: &Lookup) -> String {
     let base = cx.plan.base();
-    match definition {
+    match lookup.definition.as_deref() {
         Some(url) if base.holds(url) && url.len() <= MAX_URL => url.to_owned(),
         Some(path) if path.starts_with("OperationDefinition/") && path.len() <= MAX_URL => base.join(path),
-        _ => base.join("OperationDefinition?code=import"),
+        _ => base.join(&format!("OperationDefinition?code={}", lookup.operation)),
     }
 }
 
@@ -123,7 +128,8 @@ impl ReadDefinition {
 
     /// A definition that cannot be read is no evidence, neither way.
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
-        let definition = reply.ok().filter(|a| a.status == 200).and_then(|a| a.json()).and_then(pick);
+        let definition = reply.ok().filter(|a| a.status == 200).and_then(|a| a.json());
+        let definition = definition.and_then(|body| pick(body, &self.url));
         let mut detection = cx.progress.detection.clone();
         match definition {
             Some(definition) => {
@@ -136,13 +142,18 @@ impl ReadDefinition {
     }
 }
 
-/// An OperationDefinition, alone or in the answer to a search.
-fn pick(body: Value) -> Option<Value> {
+/// An OperationDefinition, alone or in the answer to a search. Some servers search by nothing and answer all they have;
+/// and an operation of a type may have the same name.
+fn pick(body: Value, url: &str) -> Option<Value> {
     if body["resourceType"] == "OperationDefinition" {
         return Some(body);
     }
-    let entries = body["entry"].as_array()?;
-    entries.iter().map(|e| &e["resource"]).find(|r| r["resourceType"] == "OperationDefinition").cloned()
+    let (_, wanted) = url.split_once("?code=")?;
+    let resources = body["entry"].as_array()?.iter().map(|entry| &entry["resource"]);
+    let is_wanted = |r: &&Value| r["code"].as_str().is_some_and(|code| detect::plain_name(code) == wanted);
+    let found: Vec<_> = resources.filter(|r| r["resourceType"] == "OperationDefinition").filter(is_wanted).collect();
+    let of_system = found.iter().find(|definition| definition["system"] == true);
+    of_system.or(found.first()).map(|definition| (*definition).clone())
 }
 
 fn decide(cx: &mut Cx<'_>) -> State {
@@ -158,15 +169,27 @@ fn decide(cx: &mut Cx<'_>) -> State {
         return Finished::end(cx, Ending::new(Outcome::Unsupported, format!("No known bulk import: {why}"), advice));
     }
     if cx.plan.purpose == Purpose::Detect {
-        let sentence = format!("The server speaks {name} (confidence {}).", detection.confidence.name());
-        return Finished::end(cx, Ending::new(Outcome::Succeeded, sentence, ""));
+        let (confidence, sure) = (detection.confidence.name(), detection.confidence >= Confidence::High);
+        let (verb, advice) = if sure { ("speaks", String::new()) } else { ("may speak", say_so(&detection)) };
+        let sentence = format!("The server {verb} {name} (confidence {confidence}).");
+        return Finished::end(cx, Ending::new(Outcome::Succeeded, sentence, advice));
     }
     if detection.confidence < Confidence::High {
         let sentence = format!("It may be {name}, but that is not sure enough to send anything.");
-        let advice = format!("If it is, say so: --dialect {name}.");
+        let advice = say_so(&detection);
         return Finished::end(cx, Ending::new(Outcome::Unsupported, sentence, advice));
     }
     Ready::enter(cx)
+}
+
+/// The flag that settles it.
+fn say_so(detection: &Detection) -> String {
+    let name = detection.dialect.as_deref().unwrap_or_default();
+    let others = match detection.candidates.join(", ") {
+        names if names.is_empty() => names,
+        names => format!(" It could also be: {names}."),
+    };
+    format!("If it is, say so: --dialect {name}.{others}")
 }
 
 fn not_fhir(cx: &mut Cx<'_>, what: &str) -> State {

@@ -33,7 +33,7 @@ enum CanCancel {
 
 impl CanCancel {
     fn of(cx: &Cx<'_>, back: &State) -> Self {
-        match back.job().filter(|job| job.cancel(cx).is_some()).map(AwaitStatus::starter) {
+        match back.job().filter(|_| AwaitStatus::can_be_cancelled(cx)).map(AwaitStatus::starter) {
             None => Self::No,
             Some(Starter::Us) => Self::Yes,
             Some(Starter::Perhaps | Starter::Adopted) => Self::Forced,

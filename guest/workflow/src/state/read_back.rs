@@ -238,7 +238,7 @@ fn judge(said: Ending, cx: &Cx<'_>) -> Ending {
         _ if said.outcome == Outcome::Failed => said,
         Verdict::Missing if !explained => {
             let advice = "Do not rely on this import. Look at the server's log, then run again.";
-            Ending::new(Outcome::VerificationFailed, contradiction(seen, cx.plan.purpose), advice)
+            Ending::new(Outcome::VerificationFailed, contradiction(seen, cx), advice)
         }
         Verdict::NotVerified if cx.plan.purpose == Purpose::Verify => {
             let why = seen.stopped.as_deref().unwrap_or("the server does not tell");
@@ -253,7 +253,7 @@ fn judge(said: Ending, cx: &Cx<'_>) -> Ending {
     }
 }
 
-fn contradiction(seen: &ReadBack, purpose: Purpose) -> String {
+fn contradiction(seen: &ReadBack, cx: &Cx<'_>) -> String {
     let mut parts = Vec::new();
     if !seen.missing.is_empty() {
         parts.push(format!("{} of {} samples are not there", seen.missing.len(), seen.asked));
@@ -262,8 +262,9 @@ fn contradiction(seen: &ReadBack, purpose: Purpose) -> String {
         parts.push(format!("of {} types the server has fewer resources than were sent", seen.short.len()));
     }
     let found = parts.join(", and ");
-    match purpose {
+    match cx.plan.purpose {
         Purpose::Verify => format!("Read back: {found}."),
+        Purpose::Import if cx.says_nothing_more() => format!("The server took the kick-off, but {found}."),
         Purpose::Import | Purpose::Detect => format!("The server says that the job ended, but {found}."),
     }
 }

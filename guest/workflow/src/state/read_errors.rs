@@ -1,9 +1,9 @@
 //! The error files of a job are read, a bounded piece a step. Whole ones are the host's to stream into `records`.
 
-use fhir_import_records::Triage;
+use fhir_import_records::{IssueSeverity, Triage};
 use serde::Serialize;
 
-use super::await_status::job_over;
+use super::job_over::job_over;
 use super::{Ask, Cx, Reply, State};
 use crate::exchange::{Answer, Exchange, FailureKind};
 use crate::json::read::read_object;
@@ -123,7 +123,10 @@ impl ReadErrors {
         if self.files.last().is_some_and(|file| file.rows == Rows::Uncounted) {
             cx.progress.tally.add_rejected(None, read.failures);
         }
-        cx.progress.tally.add_errors(read.classes);
+        // Some servers write down in the same file what went well.
+        let mut classes = read.classes;
+        classes.retain(|class| class.severity != IssueSeverity::Information);
+        cx.progress.tally.add_errors(classes);
         match piece.next {
             Some(next) if next < MAX_READ => {
                 let etag = answer.header("etag").filter(|tag| is_strong(tag)).map(str::to_owned);

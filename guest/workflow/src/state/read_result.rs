@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::await_status::job_over;
+use super::job_over::job_over;
 use super::{Ask, AwaitStatus, Cx, Paused, ReadErrors, Reply, State};
+use crate::excerpt::excerpt;
 use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
 use crate::json::read::read_object;
 use crate::result::{self, ErrorFile, Offered};
@@ -72,8 +73,20 @@ impl ReadResult {
                 let text = "The job ended, and the server does not have its result any more.";
                 Paused::stop(cx, PauseReason::JobLost, text, State::ReadResult(self.rested()))
             }
-            status => self.again(cx, Some(&answer), &format!("the request for the result was answered {status}")),
+            status @ (408 | 425 | 429 | 500..) => {
+                self.again(cx, Some(&answer), &format!("the request for the result was answered {status}"))
+            }
+            _ => self.senseless(cx, &answer),
         }
+    }
+
+    fn senseless(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+        let asked = redact(&self.url);
+        let text = format!(
+            "The job ended, but what the server gives as its result (GET {asked}) is none: {}.",
+            excerpt(answer)
+        );
+        Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, State::ReadResult(self.rested()))
     }
 
     fn read(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
@@ -84,10 +97,7 @@ impl ReadResult {
                 cx.progress.tally = tally;
                 self.goes_on(cx, offered)
             }
-            None => {
-                let text = format!("What the server gives as result is none: {}.", redact(&self.url));
-                Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, State::ReadResult(self.rested()))
-            }
+            None => self.senseless(cx, answer),
         }
     }
 

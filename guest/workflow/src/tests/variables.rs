@@ -11,7 +11,7 @@ fn every_variable_of_the_list_can_be_filled_and_no_other() {
     let hapi = dialect("hapi");
     let mut request = named("hapi");
     request.documents_url = Some(BASE.to_owned());
-    let plan = Plan::new(request, std::slice::from_ref(&hapi)).unwrap();
+    let plan = Plan::new(request, &[serde_json::to_string(&hapi).unwrap()]).unwrap();
     let mut job = plan.job(&hapi, 0);
     job.handle = Some("1");
     let fill = |name: &str| job.fill(&json!([{ "$each": "input", "is": format!("${{{name}}}") }]));

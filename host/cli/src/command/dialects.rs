@@ -47,14 +47,14 @@ fn show_all(cx: &Context, all: &[contract::Dialect]) -> Result<Outcome, Failure>
 
 fn show_one(cx: &Context, definition: &str) -> Result<Outcome, Failure> {
     if cx.json {
-        render::json::print(Outcome::Succeeded, None, row(read(definition)?));
+        render::json::print(Outcome::Succeeded, None, row(&read(definition)?));
     } else {
         render::out(&screen(&page(&read(definition)?), render::width()));
     }
     Ok(Outcome::Succeeded)
 }
 
-fn row(definition: Value) -> Value {
+fn row(definition: &Value) -> Value {
     json!({
         "name": definition["name"], "title": definition["title"], "proven": definition["proven"],
         "definition": definition

@@ -18,7 +18,7 @@ pub(super) fn located(whole: &Whole, mistake: &Mistake) -> DialectFileError {
             let message = format!("`{}` cannot be {found:?}{hint}; it can be {}", Shown(&at), quoted(known));
             whole.at(&at, message)
         }
-        Wrong::MissingKey(key) => missing(whole, at, key),
+        Wrong::MissingKey(key) => missing(whole, &at, key),
         Wrong::Shape { found, expected } => {
             whole.at(&at, format!("`{}` is {found}; it must be {expected}", Shown(&at)))
         }
@@ -32,16 +32,16 @@ fn unknown_key(at: &[Step], known: &[&str]) -> String {
     format!("`{key}` is no key of {}{hint}; there are {}", name(table), quoted(known))
 }
 
-fn missing(whole: &Whole, at: Vec<Step>, key: &str) -> DialectFileError {
+fn missing(whole: &Whole, at: &[Step], key: &str) -> DialectFileError {
     let own: Vec<Step> = at.iter().cloned().chain([Step::Key(key.to_owned())]).collect();
     if whole.takes_away(&own) {
-        return whole.at(&own, format!("`{key}` of {} is taken away here, and cannot be left out", name(&at)));
+        return whole.at(&own, format!("`{key}` of {} is taken away here, and cannot be left out", name(at)));
     }
-    let mut message = format!("{} needs a key `{key}`", name(&at));
+    let mut message = format!("{} needs a key `{key}`", name(at));
     if whole.is_alone() && !at.iter().any(|step| matches!(step, Step::Item(_))) {
         message += "; add it, or begin the file with `extends = \"NAME\"` to take over what another dialect says";
     }
-    whole.at(&at, message)
+    whole.at(at, message)
 }
 
 /// A table, as people call it.
