@@ -1,49 +1,49 @@
 //! What a server is, from its CapabilityStatement and its own OperationDefinition.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dialect::{Confidence, Dialect, Signature};
-use crate::json;
+use crate::json::read::{read_lenient, read_part};
 use crate::report::Detection;
 use crate::text::clip;
 use crate::url;
 
 /// The part of a CapabilityStatement that detection reads.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Capabilities {
     software: Option<Software>,
-    #[serde(default)]
     rest: Vec<Rest>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 struct Software {
     name: Option<String>,
     version: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 struct Rest {
-    #[serde(default)]
     operation: Vec<Operation>,
-    #[serde(default)]
     resource: Vec<RestResource>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 struct RestResource {
-    #[serde(rename = "type")]
     kind: Option<String>,
-    #[serde(default)]
     operation: Vec<Operation>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 struct Operation {
     name: Option<String>,
     definition: Option<String>,
 }
+
+read_part!(Capabilities { software, rest });
+read_part!(Software { name, version });
+read_part!(Rest { operation, resource });
+read_part!(RestResource { kind: "type", operation });
+read_part!(Operation { name, definition });
 
 /// What a CapabilityStatement says.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +87,7 @@ impl Capabilities {
         if value["resourceType"] != "CapabilityStatement" {
             return None;
         }
-        json::from_value(value).ok()
+        Some(read_lenient(value))
     }
 
     /// Finds the dialect whose signature fits best.

@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     Room {
         package: "fhir-import-dialects",
         inside: &["fhir-import-workflow"],
-        outside: Closed(&["serde_json"], &["serde_json", "toml"]),
+        outside: Closed(&["lz4_flex"], &["lz4_flex", "serde_json", "toml"]),
     },
     Room {
         package: "fhir-import-importer-component",

@@ -30,6 +30,11 @@ pub fn read_whole<T: Read>(value: &Value) -> Result<T, Error> {
     problem.0.map_or(Ok(read), Err)
 }
 
+/// Reads what there is; the rest has its defaults.
+pub fn read_lenient<T: Read>(value: &Value) -> T {
+    T::read(value, &mut Problem::default())
+}
+
 /// What is wrong first.
 #[derive(Default)]
 pub struct Problem(Option<Error>);
@@ -71,6 +76,11 @@ impl<'a> Object<'a> {
             Some(None) => {}
         }
         Self(object)
+    }
+
+    /// An object that may have any other member.
+    pub fn any(value: &'a Value) -> Self {
+        Self(value.as_object())
     }
 
     /// A member.
@@ -152,6 +162,19 @@ impl Read for u16 {
     }
 }
 
+impl Read for f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        or_default(value.as_f64().map(|number| number as Self), "a number", problem)
+    }
+}
+
+impl<T: Read> Read for Box<T> {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        Self::new(T::read(value, problem))
+    }
+}
+
 impl Read for Value {
     fn read(value: &Value, _: &mut Problem) -> Self {
         value.clone()
@@ -211,6 +234,19 @@ macro_rules! read_object {
     };
 }
 
+/// How a struct is read that holds a part of an object: `NAME { FIELD, FIELD: "key", … }`.
+macro_rules! read_part {
+    ($name:ident { $($field:ident $(: $key:literal)?),* $(,)? }) => {
+        impl $crate::json::read::Read for $name {
+            #[inline(never)]
+            fn read(value: &serde_json::Value, problem: &mut $crate::json::read::Problem) -> Self {
+                let object = $crate::json::read::Object::any(value);
+                Self { $($field: object.field($crate::json::read::key!($field $(, $key)?), problem)),* }
+            }
+        }
+    };
+}
+
 macro_rules! key {
     ($field:ident) => {
         stringify!($field)
@@ -247,7 +283,26 @@ macro_rules! read_word {
     };
 }
 
-pub(crate) use {field, key, read_object, read_word};
+/// How an enum is read whose variants have one content each: `NAME { VARIANT = "word", … }`.
+macro_rules! read_variant {
+    ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        impl $crate::json::read::Read for $name {
+            #[inline(never)]
+            fn read(value: &serde_json::Value, problem: &mut $crate::json::read::Problem) -> Self {
+                let only = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
+                match only.map(|(word, content)| (word.as_str(), content)) {
+                    $(Some(($word, content)) => Self::$variant($crate::json::read::Read::read(content, problem)),)*
+                    _ => {
+                        problem.wants(concat!("one of" $(, " ", $word)*));
+                        Self::default()
+                    }
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {field, key, read_object, read_part, read_variant, read_word};
 
 #[cfg(test)]
 mod tests {

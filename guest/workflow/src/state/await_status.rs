@@ -1,12 +1,13 @@
 //! A job was accepted, and its status is asked for. A poll that failed is not a job that failed.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::job_request::placed;
 use super::{Cx, Finished, Paused, ReadBackState, ReadResult, Ready, Reply, State, accepted};
 use crate::dialect::{FailureMeans, JobState};
 use crate::exchange::{Answer, Failure, FailureKind};
 use crate::instant;
+use crate::json::read::{read_object, read_word};
 use crate::outcome::Outcome;
 use crate::pace;
 use crate::plan::Plan;
@@ -24,15 +25,14 @@ const SENSELESS: u32 = 5;
 const WORDS: usize = 300;
 
 /// A job was accepted, and its status is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AwaitStatus {
     /// The status URL, or the server's name for the job; none while it is not told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     handle: Option<String>,
     due: Wake,
     /// The wait that the last answer about the job led to: a failed poll is not made again sooner.
-    #[serde(default)]
     healthy_ms: u64,
     /// Polls of this job that said it runs.
     running: u32,
@@ -42,12 +42,11 @@ pub struct AwaitStatus {
     senseless: u32,
     /// What the last answers said, which more of them must confirm.
     doubt: Option<Doubt>,
-    #[serde(default)]
     starter: Starter,
 }
 
 /// Who started a job. One that we did not start is nobody's to cancel but theirs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Starter {
     /// A kick-off of this import.
@@ -66,12 +65,12 @@ enum Age {
     Unknown,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct Doubt {
     means: JobState,
     seen: u32,
     /// What was said before that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<JobState>,
 }
 
@@ -433,3 +432,9 @@ fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
                   resources with an id are replaced, not doubled.";
     ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
 }
+
+read_object!(AwaitStatus {
+    handle, due, healthy_ms = 0, running, failures, senseless, doubt, starter = Starter::Us
+});
+read_word!(Starter { Us = "us", Perhaps = "perhaps", Adopted = "adopted" });
+read_object!(Doubt { means, seen, before });

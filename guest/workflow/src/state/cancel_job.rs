@@ -1,11 +1,13 @@
 //! A cancel is asked for, and believed when the status says so. Before each DELETE the status is asked for: a job that
 //! is over has nothing to cancel, and some servers delete its result.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State};
 use crate::dialect::{CancelShape, JobState};
 use crate::exchange::Answer;
+use crate::json::read::{Problem, Read, read_object};
 use crate::pace;
 use crate::poll::{Meaning, classify};
 use crate::transition::{EventKind, PauseReason, Wake};
@@ -18,7 +20,7 @@ const CONFIRMS: u32 = 5;
 const LOOK_MS: u64 = 10_000;
 
 /// A cancel is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CancelJob {
     job: AwaitStatus,
@@ -27,9 +29,10 @@ pub struct CancelJob {
     due: Option<Wake>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Stage {
+    #[default]
     Look,
     /// The look was at this time.
     Delete(u64),
@@ -178,4 +181,16 @@ impl CancelJob {
 /// The server is asked to cancel until it says that it has: asking for the status would start the job again.
 fn is_until_gone(cx: &Cx<'_>) -> bool {
     cx.dialect().is_some_and(|dialect| dialect.cancel.shape == CancelShape::DeleteUntilGone)
+}
+
+read_object!(CancelJob { job, stage, tries, due });
+
+impl Read for Stage {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        match value.as_str() {
+            Some("look") => Self::Look,
+            Some("confirm") => Self::Confirm,
+            _ => Self::Delete(u64::read(&value["delete"], problem)),
+        }
+    }
 }

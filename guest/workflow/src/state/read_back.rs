@@ -1,12 +1,13 @@
 //! Samples and counts are read back: what a server calls success is checked.
 
 use fhir_import_records::fingerprint;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Ask, Cx, Finished, Paused, Reply, State};
 use crate::dialect::Reads;
 use crate::exchange::{Answer, Exchange, Failure, KEEP_DOCUMENT, KEEP_STATUS};
+use crate::json::read::{read_object, read_variant};
 use crate::outcome::Outcome;
 use crate::pace;
 use crate::read_back::ReadBack;
@@ -27,7 +28,7 @@ const ATTEMPTS: u32 = 10;
 const WORDS: usize = 300;
 
 /// Samples and counts are read back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadBackState {
     /// What the job itself said.
@@ -40,7 +41,7 @@ pub struct ReadBackState {
 }
 
 /// What is read next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Reading {
     /// The sample at this place of the plan.
@@ -335,3 +336,12 @@ fn total(answer: &Answer) -> Option<u64> {
     }
     answer.resource("Bundle")?["total"].as_u64()
 }
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self::Sample(0)
+    }
+}
+
+read_object!(ReadBackState { ending, what, rounds, failures, due });
+read_variant!(Reading { Sample = "sample", Missing = "missing", Count = "count" });

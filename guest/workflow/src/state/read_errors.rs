@@ -1,11 +1,12 @@
 //! The error files of a job are read, a bounded piece a step. Whole ones are the host's to stream into `records`.
 
 use fhir_import_records::{IssueSeverity, Triage};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::await_status::job_over;
 use super::{Ask, Cx, Reply, State};
 use crate::exchange::{Answer, Exchange, FailureKind};
+use crate::json::read::read_object;
 use crate::progress::CLASSES;
 use crate::result::{ErrorFile, Rows};
 use crate::transition::{EventKind, Wake};
@@ -24,7 +25,7 @@ const MAX_READ: u64 = 4 << 20;
 const ATTEMPTS: u32 = 3;
 
 /// The error files of a job are read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadErrors {
     /// Still to be read, the current one last.
@@ -188,3 +189,5 @@ fn content_range(answer: &Answer) -> Option<(u64, Option<u64>)> {
 fn is_strong(tag: &str) -> bool {
     tag.starts_with('"') && tag.len() <= MAX_TAG
 }
+
+read_object!(ReadErrors { files, offset, etag, failures, due });

@@ -1,10 +1,11 @@
 //! The job ended, and its result, or a further page of it, is asked for.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::await_status::job_over;
 use super::{Ask, AwaitStatus, Cx, Paused, ReadErrors, Reply, State};
 use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
+use crate::json::read::read_object;
 use crate::result::{self, ErrorFile, Offered};
 use crate::transition::{EventKind, PauseReason, Wake};
 use crate::url::{MAX_URL, Place, redact};
@@ -15,7 +16,7 @@ const MAX_PAGES: u32 = 1_000;
 const MAX_FILES: usize = 13;
 
 /// The result of a job is read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadResult {
     job: AwaitStatus,
@@ -133,3 +134,5 @@ impl ReadResult {
         Self { failures: 0, due: None, ..self }
     }
 }
+
+read_object!(ReadResult { job, url, pages, files, failures, due });

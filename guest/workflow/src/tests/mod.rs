@@ -69,6 +69,7 @@ fn named(dialect: &str) -> Request {
     request(DialectChoice::Named(dialect.to_owned()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made for this request")]
 fn defined(dialect: Dialect) -> Request {
     request(DialectChoice::Defined(serde_json::to_string(&dialect).unwrap()))
 }
