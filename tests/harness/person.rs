@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::harness::cli::{Desk, Ran};
 use crate::harness::running::{LONG, Running};
+use crate::harness::servers;
 
 /// Two resources, the whole of most imports here.
 pub(crate) const PATIENTS: &str =
@@ -45,7 +46,7 @@ impl Person {
     /// What names the dialect: a built-in name, or a file. Lists of jobs settle at once here.
     pub(crate) fn dialect(&self) -> String {
         let name = self.personality.name();
-        if Personality::ALL.contains(&self.personality) {
+        if servers::FIRST.contains(&self.personality) {
             return name.to_owned();
         }
         let text =

@@ -5,18 +5,22 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fhir_import::contract::{Decision, DialectChoice, Event, ExpectedCount, Input, Policy, Purpose, Request, Sample};
+use fhir_import::files::OpenInput;
 use fhir_import::journal::{Holder, ImportId, Journal, Lease, MemoryJournal, SameInputs};
-use fhir_import::net::{AllowList, NetError, PhaseLimits, Sender, TlsRoots};
+use fhir_import::net::{AllowList, NetError, Origin, PhaseLimits, Sender, TlsRoots};
 use fhir_import::secrets::Secrets;
 use fhir_import::{
-    Begin, Budget, Budgets, DriveError, End, Engine, Importer, Network, SharedClock, Stop, VirtualClock, Watch, begin,
-    drive, resolve,
+    Begin, Budget, Budgets, DriveError, End, Engine, Importer, Network, SharedClock, Stop, Uploads, VirtualClock,
+    Watch, begin, begin_started, drive, resolve,
 };
 use fhir_import_records::{CheckOptions, Checker};
-use fhir_import_sandbox::{Config, Endpoint, Personality, Sandbox, Script};
+use fhir_import_sandbox::{Config, Endpoint, Files, Personality, Sandbox, Script, World};
+use tempfile::TempDir;
 use url::Url;
 
 use crate::harness::files::FileHost;
+use crate::harness::servers;
+use crate::harness::shelf::{Shelf, ShortWire};
 
 /// Compiled once for all tests.
 pub(crate) fn engine() -> Engine {
@@ -29,12 +33,36 @@ pub(crate) const START_MS: u64 = 1_767_225_600_000;
 
 /// The practice server with an importer that may reach it.
 pub(crate) struct Rig {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) importer: Importer,
     pub(crate) journal: MemoryJournal,
     pub(crate) clock: SharedClock,
-    pub(crate) files: FileHost,
-    dialect: &'static str,
+    pub(crate) files: Offered,
+    personality: Personality,
+    /// Where files lie that are sent.
+    folder: Option<TempDir>,
+}
+
+/// Where the practice server fetches files.
+pub(crate) enum Offered {
+    /// Over sockets.
+    Served(FileHost),
+    /// From here, by their names.
+    Given(Arc<Shelf>),
+}
+
+impl Offered {
+    /// Offers a file; its URL.
+    fn add(&self, server: Personality, kind: &str, text: &str) -> String {
+        match self {
+            Self::Served(host) => host.add(kind, text),
+            Self::Given(shelf) => {
+                let url = format!("{}{kind}.ndjson", servers::folder(server));
+                shelf.put(&url, text.to_owned());
+                url
+            }
+        }
+    }
 }
 
 /// What was seen of a drive.
@@ -81,14 +109,8 @@ impl Rig {
             Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
         );
         let importer = Importer::new(engine(), clock.clone(), network);
-        Self {
-            sandbox,
-            importer,
-            journal: MemoryJournal::new(),
-            clock,
-            files: FileHost::start(),
-            dialect: personality.name(),
-        }
+        let (sandbox, files) = (Arc::new(sandbox), Offered::Served(FileHost::start()));
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality, folder: None }
     }
 
     /// A request for files that are served to the practice server.
@@ -99,7 +121,7 @@ impl Rig {
             checker.next_file(Some(kind));
             checker.feed(text.as_bytes());
             let (_, summary) = checker.end_file();
-            let url = self.files.add(kind, text);
+            let url = self.files.add(self.personality, kind, text);
             let resources = Some(summary.resources);
             inputs.push(Input { url, resource_type: (*kind).to_owned(), resources, etag: None });
         }
@@ -110,7 +132,7 @@ impl Rig {
             time_ms: START_MS,
             purpose: Purpose::Import,
             base_url: self.sandbox.base_url(),
-            dialect: DialectChoice::Named(self.dialect.to_owned()),
+            dialect: DialectChoice::Named(self.personality.name().to_owned()),
             inputs,
             samples: samples.map(|s| Sample { reference: s.reference, fingerprint: s.fingerprint }).collect(),
             expected: summary
@@ -122,10 +144,14 @@ impl Rig {
                     distinct_ids: t.distinct_ids,
                 })
                 .collect(),
-            settings: Vec::new(),
-            documents_url: None,
+            settings: servers::settings(self.personality),
+            documents_url: self.publishes(),
             policy: Policy { poll_max_ms: 600_000, deadline_ms: 3_600_000, max_errors: 0 },
         }
+    }
+
+    fn publishes(&self) -> Option<String> {
+        matches!(self.files, Offered::Given(_)).then(|| servers::DOCUMENTS.to_owned())
     }
 
     /// Stores a request.
@@ -138,7 +164,30 @@ impl Rig {
             host: "{}".to_owned(),
             same_inputs: SameInputs::Allow,
         };
-        begin(&self.importer, &self.journal, new).await.unwrap()
+        let Offered::Given(shelf) = &self.files else {
+            return begin(&self.importer, &self.journal, new).await.unwrap();
+        };
+        let started = self.importer.start(request).await.unwrap();
+        for document in &started.documents {
+            shelf.put(&format!("{}/{}", servers::DOCUMENTS, document.name), document.content.clone());
+        }
+        begin_started(self.clock.as_ref(), &self.journal, new, started).unwrap()
+    }
+
+    /// Lets the files of a request be sent to the server, which must be in this process.
+    pub(crate) fn may_send(&mut self, request: &Request) {
+        let Offered::Given(shelf) = &self.files else { panic!("the files are served") };
+        let folder = TempDir::new().unwrap();
+        let place = |(index, input): (usize, &Input)| {
+            let path = folder.path().join(format!("{index}.ndjson"));
+            std::fs::write(&path, shelf.read(&input.url).unwrap()).unwrap();
+            Some(Arc::new(OpenInput::open(&path).unwrap()))
+        };
+        let files = request.inputs.iter().enumerate().map(place).collect();
+        let mut network = network(&self.sandbox, self.personality);
+        network.uploads = Uploads::new(Origin::of(&self.sandbox.base_url().parse().unwrap()).unwrap(), files);
+        self.importer = Importer::new(engine(), self.clock.clone(), network);
+        self.folder = Some(folder);
     }
 
     /// Drives an import as far as it goes.
@@ -204,30 +253,39 @@ impl fhir_import_sandbox::Clock for ServerTime {
     }
 }
 
+/// The way to a server in this process, and what it wants to be sent with.
+fn network(sandbox: &Arc<Sandbox>, personality: Personality) -> Network {
+    let base: Url = sandbox.base_url().parse().unwrap();
+    let mut secrets = Secrets::default();
+    if let Some(credential) = servers::credential(personality) {
+        secrets.authorize(Origin::of(&base).unwrap(), &credential).unwrap();
+    }
+    Network::new(AllowList::new(&base).unwrap(), secrets, Arc::new(ShortWire(sandbox.clone())))
+}
+
 /// With one clock, what the server saw has times that can be compared with what was waited.
 impl Rig {
-    /// Server and importer go by the same virtual clock.
+    /// Server and importer are in one process, and go by the same virtual clock.
     pub(crate) async fn of_one_clock(personality: Personality, script: Script) -> Self {
-        let mut rig = Self::new(personality, Script::default()).await;
-        let time = Arc::new(ServerTime(rig.clock.clone()));
-        rig.sandbox = Sandbox::start_by(Config { personality, port: 0, script }, time).await.unwrap();
-        let base: Url = rig.sandbox.base_url().parse().unwrap();
-        let network = Network::new(
-            AllowList::new(&base).unwrap(),
-            Secrets::default(),
-            Arc::new(Sender::new(&TlsRoots::default(), PhaseLimits::default()).unwrap()),
-        );
-        rig.importer = Importer::new(engine(), rig.clock.clone(), network);
-        rig
+        let clock: SharedClock = Arc::new(VirtualClock::at(START_MS));
+        let shelf = Arc::new(Shelf::default());
+        let world = World { clock: Arc::new(ServerTime(clock.clone())), files: shelf.clone(), seed: Some(1) };
+        let sandbox = Arc::new(Sandbox::in_process(Config { personality, port: 0, script }, world));
+        let importer = Importer::new(engine(), clock.clone(), network(&sandbox, personality));
+        let files = Offered::Given(shelf);
+        Self { sandbox, importer, journal: MemoryJournal::new(), clock, files, personality, folder: None }
     }
 
     /// As [`Rig::request`], also for the personalities whose dialect is a file of the tests.
     pub(crate) async fn request_by_file(&self, files: &[(&str, &str)]) -> Request {
         let mut request = self.request(files);
-        let path = crate::harness::person::dialect_file(self.dialect);
+        let path = crate::harness::person::dialect_file(self.personality.name());
         if let Ok(text) = std::fs::read_to_string(path) {
             let builtin = fhir_import::dialects(&engine(), &self.clock).await.unwrap();
-            let file = fhir_import::read_dialect(&text, &builtin).unwrap();
+            let file = fhir_import::read_dialect(self.personality.name(), &text, &builtin, &|_| {
+                unreachable!("they extend built-in ones")
+            })
+            .unwrap();
             request.dialect = DialectChoice::Defined(file.definition);
         }
         request

@@ -7,6 +7,7 @@ mod outcomes;
 mod politeness;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -19,35 +20,44 @@ const COMMAND: &str = "cargo build --release --bin fhir-import && cargo xtask ge
 
 /// A generated page.
 struct Page {
-    name: &'static str,
+    /// Its path below the folder, with `/`.
+    name: String,
     /// From where, for its first line.
-    source: &'static str,
+    source: String,
     body: String,
 }
 
 impl Page {
+    fn new(name: &str, source: &str, body: String) -> Self {
+        Self { name: name.to_owned(), source: source.to_owned(), body }
+    }
+
     fn text(&self) -> String {
         format!("<!-- Generated from {} by `cargo xtask gen`; changes here are lost. -->\n\n{}", self.source, self.body)
     }
 }
 
 fn pages(workspace: &Workspace) -> Result<Vec<Page>> {
-    Ok(vec![
-        Page { name: "commands.md", source: "`fhir-import --help`", body: commands::page(workspace)? },
-        Page { name: "dialects.md", source: "guest/dialects/dialects/", body: dialects::page()? },
-        Page { name: "findings.md", source: "guest/records/src/finding.rs", body: findings::page() },
-        Page { name: "outcomes.md", source: "guest/workflow/src/outcome.rs", body: outcomes::page() },
-        Page { name: "politeness.md", source: "guest/workflow/src/pace.rs", body: politeness::page() },
-        Page { name: "politeness.svg", source: "guest/workflow/src/pace.rs", body: politeness::figure() },
-    ])
+    let outcomes = "guest/workflow/src/outcome.rs";
+    let pace = "guest/workflow/src/pace.rs";
+    let mut pages = vec![
+        Page::new("commands.md", "`fhir-import --help`", commands::page(workspace)?),
+        Page::new("dialects.md", "guest/dialects/dialects/", dialects::all()),
+        Page::new("findings.md", "guest/records/src/finding.rs", findings::page()),
+        Page::new("outcomes.md", outcomes, outcomes::page()),
+        Page::new("politeness.md", pace, politeness::page()),
+        Page::new("politeness.svg", pace, politeness::figure()),
+    ];
+    pages.extend(dialects::each().into_iter().map(|(name, source, body)| Page { name, source, body }));
+    Ok(pages)
 }
 
 /// Writes the pages.
 pub fn write(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(FOLDER);
-    fs::create_dir_all(&folder)?;
     for page in pages(workspace)? {
-        let path = folder.join(page.name);
+        let path = folder.join(&page.name);
+        fs::create_dir_all(path.parent().context("a page is in a folder")?)?;
         fs::write(&path, page.text()).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
@@ -59,13 +69,12 @@ pub fn compare(workspace: &Workspace) -> Result<()> {
     let pages = pages(workspace)?;
     let mut wrong = Vec::new();
     for page in &pages {
-        let committed = fs::read_to_string(folder.join(page.name)).unwrap_or_default();
+        let committed = fs::read_to_string(folder.join(&page.name)).unwrap_or_default();
         if committed != page.text() {
             wrong.push(format!("{FOLDER}/{}: {}", page.name, difference(&committed, &page.text())));
         }
     }
-    for entry in fs::read_dir(&folder).into_iter().flatten() {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+    for name in names(&folder, "")? {
         if !pages.iter().any(|page| page.name == name) {
             wrong.push(format!("{FOLDER}/{name}: not a generated page"));
         }
@@ -75,6 +84,20 @@ pub fn compare(workspace: &Workspace) -> Result<()> {
     }
     println!("{} pages are true", pages.len());
     Ok(())
+}
+
+/// The files of a folder, with those of the folders in it.
+fn names(folder: &Path, above: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry?;
+        let name = format!("{above}{}", entry.file_name().to_string_lossy());
+        match entry.file_type()?.is_dir() {
+            true => found.extend(names(&entry.path(), &format!("{name}/"))?),
+            false => found.push(name),
+        }
+    }
+    Ok(found)
 }
 
 /// The first line that differs.

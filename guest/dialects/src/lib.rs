@@ -26,3 +26,33 @@ pub fn texts() -> Vec<String> {
 pub fn all() -> Vec<Dialect> {
     texts().iter().map(|text| Dialect::from_json(text).expect("the build script wrote what the schema reads")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_readers_read_the_same() {
+        for text in texts() {
+            let by_serde: Dialect = serde_json::from_str(&text).unwrap();
+            assert_eq!(Dialect::from_json(&text).unwrap(), by_serde, "{}", by_serde.name);
+        }
+    }
+
+    #[test]
+    fn every_section_of_every_dialect_names_its_source() {
+        for dialect in all() {
+            let sources = [
+                &dialect.detect.source,
+                &dialect.inputs.source,
+                &dialect.kick_off.source,
+                &dialect.poll.source,
+                &dialect.result.source,
+                &dialect.cancel.source,
+                &dialect.recovery.source,
+                &dialect.verify.source,
+            ];
+            assert!(sources.iter().all(|source| source.len() > 10), "{}: {sources:?}", dialect.name);
+        }
+    }
+}

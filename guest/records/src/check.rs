@@ -3,7 +3,7 @@
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::ids::{Ids, Sighting};
 use crate::lines::{Line, Lines};
-use crate::probe::{Field, Probe, id_fault, is_id, is_type_name, probe};
+use crate::probe::{Field, Probe, has_conditional_reference, id_fault, is_id, is_type_name, probe};
 use crate::sample::{Candidate, Sample, Sampler};
 use std::collections::BTreeMap;
 
@@ -146,7 +146,17 @@ struct Inspector {
 struct OpenFile {
     expected: Option<String>,
     types: TypesSeen,
+    references: ReferencesSeen,
     summary: FileSummary,
+}
+
+/// The references in a file.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum ReferencesSeen {
+    #[default]
+    Literal,
+    /// One is a search.
+    Conditional,
 }
 
 /// The types in a file that was announced without one.
@@ -197,6 +207,7 @@ impl Inspector {
         let id = self.check_id(line, &probe.id);
         let (Some(resource_type), Ok(id)) = (resource_type, id) else { return };
         self.count(resource_type);
+        self.check_references(line, text);
         if let Some(id) = id {
             self.identified(line, text, resource_type, id);
         }
@@ -231,6 +242,14 @@ impl Inspector {
                 self.report(line, FindingKind::MixedTypes, detail);
             }
             TypesSeen::One(_) | TypesSeen::Mixed => {}
+        }
+    }
+
+    /// Reports the first line with a reference that is a search; one finding a file.
+    fn check_references(&mut self, line: &Line<'_>, text: &[u8]) {
+        if self.file.references == ReferencesSeen::Literal && has_conditional_reference(text) {
+            self.file.references = ReferencesSeen::Conditional;
+            self.report(line, FindingKind::ConditionalReference, "the first of this file".to_owned());
         }
     }
 

@@ -10,7 +10,7 @@ const MAX_LINES: usize = 10;
 const OTHER: &str = "other";
 
 /// `OperationOutcome.issue.severity`, the lightest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IssueSeverity {
     /// Nothing is wrong; R5's `success` counts as this too.
@@ -18,6 +18,7 @@ pub enum IssueSeverity {
     /// Stored, perhaps with a loss.
     Warning,
     /// Not stored.
+    #[default]
     Error,
     /// Not stored, and what followed may not be either.
     Fatal,
@@ -59,7 +60,7 @@ impl fmt::Display for IssueSeverity {
 }
 
 /// One kind of error and how often it came. Its serialised form is small: it is kept in checkpoints.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorClass {
     /// How bad.
     pub severity: IssueSeverity,

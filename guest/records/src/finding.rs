@@ -94,6 +94,8 @@ finding_kinds! {
     BlankLine "blank-line" Warning
     /// The file starts with a byte order mark: some servers refuse the first line because of it.
     ByteOrderMark "byte-order-mark" Warning
+    /// A reference is a search (`Patient?identifier=…`): some servers resolve it, others refuse the line or store it as it is.
+    ConditionalReference "conditional-reference" Warning
     /// The same type and id came before: servers differ in which one wins.
     DuplicateId "duplicate-id" Warning
     /// The file holds no record at all: some servers report success for it.

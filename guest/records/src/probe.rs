@@ -4,6 +4,7 @@
 //! top-level key the last one wins, as in most JSON parsers. Checking repeated keys would cost more than the rest.
 
 use crate::finding::FindingKind;
+use memchr::memmem;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -136,6 +137,27 @@ fn depth(line: &[u8]) -> usize {
         }
     }
     deepest
+}
+
+/// Whether a member `reference` is a search, `Type?…` (R4 §3.1.0.11.1.1). The line is valid JSON already.
+pub(crate) fn has_conditional_reference(line: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"reference\"";
+    // Most lines have no question mark at all, and looking for one is quick.
+    if memchr::memchr(b'?', line).is_none() {
+        return false;
+    }
+    memmem::find_iter(line, KEY).any(|at| line.get(at + KEY.len()..).and_then(text_after_colon).is_some_and(is_search))
+}
+
+/// The text that is the value of the key before.
+fn text_after_colon(rest: &[u8]) -> Option<&[u8]> {
+    let value = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
+    value.split(|byte| *byte == b'"').next()
+}
+
+fn is_search(reference: &[u8]) -> bool {
+    let kind = reference.split(|byte| *byte == b'?').next().unwrap_or_default();
+    kind.len() < reference.len() && std::str::from_utf8(kind).is_ok_and(is_type_name)
 }
 
 /// Where a `\u` escape names half of a surrogate pair. `IgnoredAny` checks escapes for their digits only.

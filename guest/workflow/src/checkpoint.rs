@@ -1,9 +1,10 @@
 //! Where an import stands, as text: what a state needs and nothing else. No credential, no resource content.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::Error;
 use crate::json;
+use crate::json::read::{read_object, read_whole};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::state::State;
@@ -15,7 +16,7 @@ pub const VERSION: u32 = 1;
 pub const MAX_BYTES: usize = 16 << 10;
 
 /// Where an import stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Checkpoint {
     version: u32,
     /// The id of the plan it belongs to.
@@ -43,14 +44,13 @@ impl Checkpoint {
             return Err(refuse(format!("{} bytes, more than the {MAX_BYTES} that any checkpoint has", text.len())));
         }
         let value = json::parse(text.as_bytes()).map_err(|e| refuse(format!("not a checkpoint: {e}")))?;
-        let form: Form = json::from_value(&value).map_err(|e| refuse(format!("not a checkpoint: {e}")))?;
-        if form.version != VERSION {
-            let found = form.version;
+        let form = value["version"].as_u64();
+        if let Some(form) = form.filter(|form| *form != u64::from(VERSION)) {
             return Err(refuse(format!(
-                "it has form {found}, this component reads form {VERSION}: use the component that made it"
+                "it has form {form}, this component reads form {VERSION}: use the component that made it"
             )));
         }
-        let checkpoint: Self = json::from_value(&value).map_err(|e| refuse(format!("damaged: {e}")))?;
+        let checkpoint: Self = read_whole(&value).map_err(|e| refuse(format!("damaged: {e}")))?;
         if checkpoint.import != plan.id {
             return Err(refuse("it belongs to another import".to_owned()));
         }
@@ -83,8 +83,4 @@ impl Checkpoint {
     }
 }
 
-/// The part of a checkpoint that is read before its form is known.
-#[derive(Deserialize)]
-struct Form {
-    version: u32,
-}
+read_object!(Checkpoint { version, import, progress, state });

@@ -123,6 +123,11 @@ pub fn told(plan: &Plan, dialect: &Dialect) -> Vec<String> {
     if rules.fetches > 1 && plan.inputs.iter().any(|input| input.url.contains('?')) {
         lines.push(format!("the server fetches each file {} times: a signed URL must allow that", rules.fetches));
     }
+    if rules.conditional_references != Rule::Allowed {
+        lines.push(
+            "the server does not resolve references that are searches (`fhir-import check` finds them)".to_owned(),
+        );
+    }
     if rules.delivery == Delivery::Folder && plan.inputs.len() > 1 {
         lines.push("the server is told the folder of the files, and imports all that is in it".to_owned());
     }

@@ -1,9 +1,12 @@
 //! How an import ends, each with its own exit code, never reused.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::json::read::{Problem, Read};
 
 /// What a caller that wants success does with an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retry {
     /// Go on with the same import.
@@ -14,10 +17,27 @@ pub enum Retry {
     Never,
 }
 
+#[expect(clippy::derivable_impls, reason = "the variants are made by a macro that takes no attributes")]
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::InternalError
+    }
+}
+
+impl Read for Outcome {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        let named = Self::ALL.iter().find(|outcome| Some(outcome.name()) == value.as_str());
+        named.copied().unwrap_or_else(|| {
+            problem.wants("an outcome");
+            Self::default()
+        })
+    }
+}
+
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $name:literal, $retry:ident;)+) => {
         /// How an import ended, or stands. The number is the exit code of the command line.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         #[serde(rename_all = "kebab-case")]
         #[repr(u8)]
         pub enum Outcome { $($(#[doc = $doc])+ $variant = $code,)+ }

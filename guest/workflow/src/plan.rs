@@ -1,13 +1,14 @@
 //! What never changes during an import: made once from a request, stored once, addressed by its digest.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::inputs;
 use crate::json;
+use crate::json::read::{read_object, read_whole};
 use crate::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
-use crate::table::Table;
+use crate::table::{Table, as_object};
 use crate::template::Job;
 use crate::url::BaseUrl;
 
@@ -21,7 +22,7 @@ pub const MAX_SAMPLES: usize = 200;
 pub const MAX_TYPES: usize = 200;
 
 /// What never changes during an import.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
     /// The form of this text.
@@ -47,9 +48,10 @@ pub struct Plan {
     /// What the input holds.
     pub expected: Vec<Expected>,
     /// Values that a dialect needs.
+    #[serde(with = "as_object")]
     pub settings: Table<String>,
     /// Where documents are published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub documents_url: Option<String>,
     /// The caller's limits.
     pub policy: Policy,
@@ -108,14 +110,13 @@ impl Plan {
     pub fn decode_head(text: &str) -> Result<Self, Error> {
         let head = text.split_once('\n').map_or(text, |(head, _)| head);
         let value = json::parse(head.as_bytes()).map_err(|e| no_plan(&e))?;
-        let form: Form = json::from_value(&value).map_err(|e| no_plan(&e))?;
-        if form.version != VERSION {
+        let form = value["version"].as_u64();
+        if let Some(form) = form.filter(|form| *form != u64::from(VERSION)) {
             return Err(Error::InvalidPlan(format!(
-                "the plan has form {}, this component reads form {VERSION}: use the component that made it",
-                form.version
+                "the plan has form {form}, this component reads form {VERSION}: use the component that made it"
             )));
         }
-        json::from_value(&value).map_err(|e| no_plan(&e))
+        read_whole(&value).map_err(|e| no_plan(&e))
     }
 
     /// Reads the dialects of a plan, or one of them: a step must not pay for those that were not chosen.
@@ -223,11 +224,10 @@ fn no_plan(error: &serde_json::Error) -> Error {
     Error::InvalidPlan(format!("not a plan: {error}"))
 }
 
-/// The part of a plan that is read before its form is known.
-#[derive(Deserialize)]
-struct Form {
-    version: u32,
-}
+read_object!(Plan {
+    version, id, time_ms, purpose, base_url, configured, inputs, samples, expected, settings, documents_url, policy;
+    dialects
+});
 
 fn per_job(dialect: &Dialect, inputs: usize) -> usize {
     dialect.inputs.in_one_job().map_or(inputs, |n| n as usize).max(1)
@@ -280,34 +280,34 @@ fn is_type(text: &str) -> bool {
 }
 
 fn choose(choice: DialectChoice, builtin: &[String]) -> Result<(Vec<Candidate>, bool), Error> {
-    let read = |text: &String| -> Result<Candidate, Error> {
-        let dialect = Dialect::from_json(text).map_err(|error| invalid("dialect", &error.to_string()))?;
-        Ok(Candidate { text: text.clone(), dialect: Some(dialect) })
+    let (texts, configured) = match &choice {
+        DialectChoice::Detect | DialectChoice::Named(_) => (builtin.to_vec(), false),
+        DialectChoice::Defined(text) => (vec![in_one_line(text)?], true),
     };
-    match choice {
-        DialectChoice::Detect => Ok((builtin.iter().map(read).collect::<Result<_, _>>()?, false)),
-        DialectChoice::Defined(text) => {
-            let value = json::parse(text.as_bytes()).map_err(|error| invalid("dialect", &error.to_string()))?;
-            // In one line, whatever it was given in.
-            let own = read(&value.to_string())?;
-            match own.dialect.as_ref().and_then(|dialect| dialect.contradictions().first().copied()) {
-                Some(why) => Err(invalid("dialect", why)),
-                None => Ok((vec![own], true)),
-            }
+    let mut candidates = Vec::with_capacity(texts.len());
+    for text in texts {
+        let dialect = Dialect::from_json(&text).map_err(|error| invalid("dialect", &error.to_string()))?;
+        if let Some(why) = dialect.contradictions().first() {
+            return Err(invalid("dialect", why));
         }
-        DialectChoice::Named(name) => named(&name, builtin.iter().map(read).collect::<Result<_, _>>()?),
+        candidates.push(Candidate { text, dialect: Some(dialect) });
+    }
+    match choice {
+        DialectChoice::Named(name) => named(&name, candidates),
+        DialectChoice::Detect | DialectChoice::Defined(_) => Ok((candidates, configured)),
     }
 }
 
-fn named(name: &str, builtin: Vec<Candidate>) -> Result<(Vec<Candidate>, bool), Error> {
-    let is_it = |one: &Candidate| one.dialect.as_ref().is_some_and(|dialect| dialect.name == name);
-    match builtin.iter().position(is_it) {
-        Some(at) => Ok((vec![builtin[at].clone()], true)),
-        None => {
-            let names = builtin.iter().filter_map(|one| Some(one.dialect.as_ref()?.name.as_str()));
-            let known = names.collect::<Vec<_>>().join(", ");
-            Err(invalid("dialect", &format!("{name:?} is not known; known are {known}")))
-        }
+fn in_one_line(json: &str) -> Result<String, Error> {
+    let value = json::parse(json.as_bytes()).map_err(|error| invalid("dialect", &error.to_string()))?;
+    Ok(value.to_string())
+}
+
+fn named(name: &str, mut builtin: Vec<Candidate>) -> Result<(Vec<Candidate>, bool), Error> {
+    let names = builtin.iter().filter_map(|one| Some(one.dialect.as_ref()?.name.as_str())).collect::<Vec<_>>();
+    match names.iter().position(|known| *known == name) {
+        Some(at) => Ok((vec![builtin.swap_remove(at)], true)),
+        None => Err(invalid("dialect", &format!("{name:?} is not known; known are {}", names.join(", ")))),
     }
 }
 

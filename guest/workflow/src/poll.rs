@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::dialect::{BodyKind, JobState, Poll, PollRule};
 use crate::exchange::Answer;
-use crate::json;
+use crate::json::{self, read::read_whole};
 
 /// What an answer to a status request means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub fn percent(words: &str) -> Option<f32> {
     let start = digits.rfind(|c: char| !c.is_ascii_digit() && c != '.').map_or(0, |i| i + 1);
     // A JSON number: Rust's own parser of floats would be 16 kB of the component for this one text.
     let number = json::parse(digits.get(start..)?.as_bytes()).ok()?;
-    json::from_value(&number).ok().filter(|p| (0.0..=100.0).contains(p))
+    read_whole::<f32>(&number).ok().filter(|p| (0.0..=100.0).contains(p))
 }
 
 #[cfg(test)]

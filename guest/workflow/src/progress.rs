@@ -1,16 +1,17 @@
 //! The part of a checkpoint that all states share: what is known so far.
 
-use fhir_import_records::{ErrorClass, ErrorClasses};
-use serde::{Deserialize, Serialize};
+use fhir_import_records::{ErrorClass, ErrorClasses, IssueSeverity};
+use serde::Serialize;
 
 use crate::dialect::Dialect;
+use crate::json::read::{read_object, read_word};
 use crate::plan::{MAX_TYPES, Plan};
 use crate::read_back::ReadBack;
 use crate::report::Detection;
-use crate::table::Table;
+use crate::table::{Table, as_object};
 
 /// What is known so far.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Progress {
     /// The chosen one of the plan's dialects.
@@ -21,13 +22,12 @@ pub struct Progress {
     pub jobs_done: u32,
     /// The server's own time before the first kick-off of the job in flight, in Unix milliseconds, where jobs are told
     /// by their age: no older one is ours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub server_ms: Option<u64>,
     /// How often a person had the job in flight started anew, knowing that there was one.
-    #[serde(default)]
     pub anew: u32,
     /// How much of the file in flight was uploaded, in bytes, where files are.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub uploaded: u64,
     /// When the kick-off of the job in flight was accepted, in Unix milliseconds.
     pub accepted_ms: Option<u64>,
@@ -74,26 +74,24 @@ impl Progress {
 }
 
 /// What jobs did, as the server says.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Tally {
     /// Resources imported, where the server says how many.
     imported: Option<u64>,
     /// How often the server did not say how many it imported.
-    #[serde(default)]
     silent: u32,
     /// Resources rejected.
     pub rejected: Option<u64>,
     /// The same by type.
-    #[serde(default)]
+    #[serde(with = "as_object")]
     pub by_type: Table<Counts>,
     /// Why resources were rejected.
-    #[serde(default)]
     pub errors: Vec<ErrorClass>,
 }
 
 /// What became of the resources of a type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     /// Imported.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
@@ -166,3 +164,23 @@ fn add(total: &mut Option<u64>, count: u64) {
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
+
+read_object!(Progress {
+    chosen,
+    detection,
+    jobs_done,
+    server_ms,
+    anew = 0,
+    uploaded = 0,
+    accepted_ms,
+    deadline_at_ms,
+    polls,
+    words,
+    percent,
+    tally,
+    read_back,
+});
+read_object!(Tally { imported, silent = 0, rejected, by_type, errors });
+read_object!(Counts { imported: "i", rejected: "r" });
+read_object!(ErrorClass { severity, code, text, count, lines });
+read_word!(IssueSeverity { Information = "information", Warning = "warning", Error = "error", Fatal = "fatal" });

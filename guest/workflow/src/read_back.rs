@@ -1,31 +1,32 @@
 //! What reading back showed, and what that proves.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::json::read::read_object;
 use crate::plan::Plan;
 use crate::report::Verdict;
-use crate::table::Table;
+use crate::table::{Table, as_object};
 
 /// What reading back showed so far.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadBack {
     /// How many of the plan's samples were asked for, from the first on.
     pub asked: u32,
     /// Which of them are not there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<u32>,
     /// Which of them differ from what was sent.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub different: Vec<u32>,
     /// How many resources of a type the server has.
-    #[serde(default)]
+    #[serde(with = "as_object")]
     pub totals: Table<u64>,
     /// Which of the plan's types the server has fewer of than were sent.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub short: Vec<u32>,
     /// Why reading stopped early.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
 }
 
@@ -129,6 +130,8 @@ fn percent_in_tenths(share: f64) -> (u32, u32) {
 pub fn resource_type(reference: &str) -> &str {
     reference.split_once('/').map_or(reference, |(kind, _)| kind)
 }
+
+read_object!(ReadBack { asked, missing, different, totals, short, stopped });
 
 #[cfg(test)]
 mod tests {

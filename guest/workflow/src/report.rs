@@ -1,16 +1,17 @@
 //! The final word, as data.
 
 use fhir_import_records::ErrorClass;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::dialect::Confidence;
+use crate::json::read::read_object;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::text::clip;
 
 /// What was found out about the server.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Detection {
     /// The dialect, when a known one fits.
@@ -22,12 +23,12 @@ pub struct Detection {
     /// The server's own name and version.
     pub software: Option<String>,
     /// Others that could be meant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<String>,
 }
 
 /// What reading back showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing was read back, or not all that was to be.
@@ -141,7 +142,7 @@ impl Report {
 }
 
 /// How an import ended, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ending {
     /// The outcome.
@@ -190,3 +191,6 @@ fn row<'a>(rows: &'a mut Vec<TypeCount>, kind: &str) -> &'a mut TypeCount {
     });
     &mut rows[at]
 }
+
+read_object!(Detection { dialect, confidence, evidence, software, candidates });
+read_object!(Ending { outcome, sentence, advice });

@@ -1,12 +1,15 @@
 //! What a caller asks for. The fields mean what `wit/types.wit` says of them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::json::read::{read_object, read_word};
 
 /// What the caller wants to happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Detect, import, read a sample back.
+    #[default]
     Import,
     /// Only find out what the server is.
     Detect,
@@ -26,7 +29,7 @@ pub enum DialectChoice {
 }
 
 /// One NDJSON file that the server is asked to fetch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Input {
     /// Where the server fetches it.
@@ -36,12 +39,12 @@ pub struct Input {
     /// Resources in it, when counted.
     pub resources: Option<u64>,
     /// Its entity tag.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
 }
 
 /// A resource to be read back and compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Sample {
     /// `Type/id`.
     pub reference: String,
@@ -50,7 +53,7 @@ pub struct Sample {
 }
 
 /// How many resources of a type the input holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Expected {
     /// The resource type.
@@ -62,7 +65,7 @@ pub struct Expected {
 }
 
 /// The caller's limits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Policy {
     /// The longest wait between two polls that a 202 may ask for.
@@ -99,3 +102,9 @@ pub struct Request {
     /// The caller's limits.
     pub policy: Policy,
 }
+
+read_word!(Purpose { Import = "import", Detect = "detect", Verify = "verify" });
+read_object!(Input { url, resource_type, resources, etag });
+read_object!(Sample { reference, fingerprint });
+read_object!(Expected { resource_type, resources, distinct_ids });
+read_object!(Policy { poll_max_ms, deadline_ms, max_errors });

@@ -8,11 +8,12 @@ mod report_text;
 use std::collections::BTreeMap;
 
 use fhir_import_records::{ErrorClass, classify};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::dialect::{ErrorFiles, ResultSection, ResultShape};
 use crate::exchange::Answer;
+use crate::json::read::{read_object, read_word};
 use crate::plan::Plan;
 use crate::progress::{CLASSES, Tally};
 
@@ -26,18 +27,17 @@ pub struct Offered {
 }
 
 /// An NDJSON file of OperationOutcomes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ErrorFile {
     /// Where it is.
     pub url: String,
     /// Whether its errors are counted.
-    #[serde(default)]
     pub rows: Rows,
 }
 
 /// Whether the errors of a file are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rows {
     /// The result counts them.
@@ -103,3 +103,6 @@ fn types(plan: &Plan) -> BTreeMap<&str, &str> {
 fn source(row: &Value) -> &str {
     ["inputUrl", "input", "url"].into_iter().find_map(|name| row[name].as_str()).unwrap_or_default()
 }
+
+read_object!(ErrorFile { url, rows = Rows::Counted });
+read_word!(Rows { Counted = "counted", Uncounted = "uncounted" });

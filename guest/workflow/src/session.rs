@@ -356,7 +356,7 @@ fn no_more_jobs(cx: &mut Cx<'_>) -> State {
 
 /// Cancels a job where the dialect knows how.
 fn delete(cx: &mut Cx<'_>, job: &AwaitStatus) -> Option<State> {
-    if job.cancel(cx).is_some() {
+    if AwaitStatus::can_be_cancelled(cx) {
         return Some(State::CancelJob(CancelJob::new(job.clone(), cx.now_ms)));
     }
     let advice = cx.dialect().and_then(|d| d.cancel.advice.clone()).unwrap_or_default();

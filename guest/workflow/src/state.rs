@@ -9,6 +9,7 @@ mod detecting;
 mod find_job;
 mod finished;
 mod job_over;
+mod job_request;
 mod look_before;
 mod paused;
 mod read_back;
@@ -30,10 +31,11 @@ pub use read_result::ReadResult;
 pub use ready::Ready;
 pub use submit_lost::SubmitLost;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::dialect::{Dialect, Handle};
 use crate::exchange::{Answer, Exchange, Failure};
+use crate::json::read::read_variant;
 use crate::pace;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -42,7 +44,7 @@ use crate::template::Job;
 use crate::transition::{Event, EventKind, Next, Wake};
 
 /// Where an import stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// The CapabilityStatement is read.
@@ -273,3 +275,25 @@ impl State {
         }
     }
 }
+
+impl Default for State {
+    fn default() -> Self {
+        Self::ReadCapabilities(ReadCapabilities::default())
+    }
+}
+
+read_variant!(State {
+    ReadCapabilities = "read-capabilities",
+    ReadDefinition = "read-definition",
+    LookBefore = "look-before",
+    Ready = "ready",
+    SubmitLost = "submit-lost",
+    FindJob = "find-job",
+    AwaitStatus = "await-status",
+    ReadResult = "read-result",
+    ReadErrors = "read-errors",
+    ReadBack = "read-back",
+    CancelJob = "cancel-job",
+    Paused = "paused",
+    Finished = "finished",
+});

@@ -1,11 +1,8 @@
 //! A small table by name, in alphabetical order. A map from the standard library would be 4 kB of the component for each
 //! type of value.
 
-use serde::{Deserialize, Serialize};
-
 /// A table by name, in alphabetical order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table<V> {
     rows: Vec<(String, V)>,
 }

@@ -1,6 +1,6 @@
 //! What a dialect sends, from its templates.
 //!
-//! A template is JSON or a text. In its texts, variables such as `${input.url}` stand for values, see [`Variable`]. An
+//! A template is JSON or a text. In its texts, variables such as `${input.url}` stand for values, see [`VARIABLES`]. An
 //! object that has `"$each": "input"` is repeated for each input in the array that it is in; one that has
 //! `"$if": "VARIABLE"` is left out when there is no such value, and stands for its `"$value"` if it has one. That is all: what differs between servers is the template.
 
@@ -24,6 +24,25 @@ pub enum TemplateError {
     /// The host publishes no documents.
     NoDocument,
 }
+
+/// The variables, beside `base.up1`, `base.up2` and so on, and `set.NAME` for each setting.
+pub const VARIABLES: [&str; 15] = [
+    "input.type",
+    "input.url",
+    "input.etag",
+    "inputs.folder",
+    "inputs.files",
+    "import.id",
+    "import.source",
+    "import.time",
+    "import.deadline",
+    "job.id",
+    "job.handle",
+    "job.upload",
+    "document.url",
+    "base",
+    "base.origin",
+];
 
 const EACH: &str = "$each";
 const IF: &str = "$if";

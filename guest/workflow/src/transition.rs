@@ -1,7 +1,8 @@
 //! What a call answers: what is now so, and what the owner of the loop does next.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::json::read::{read_object, read_word};
 use crate::outcome::Outcome;
 use crate::report::Report;
 
@@ -34,7 +35,7 @@ pub enum Next {
 }
 
 /// When to go on, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Wake {
     /// Unix milliseconds.
@@ -42,15 +43,16 @@ pub struct Wake {
     /// Why there is a wait.
     pub reason: WakeReason,
     /// What the server asked for, before limits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub server_asked_ms: Option<u64>,
 }
 
 /// Why there is a wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WakeReason {
     /// The job runs.
+    #[default]
     Poll,
     /// The server is busy or could not be reached.
     BackOff,
@@ -72,10 +74,11 @@ pub struct Pause {
 }
 
 /// Why the import stands still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PauseReason {
     /// The kick-off may or may not have been accepted.
+    #[default]
     SubmitUnknown,
     /// The server wants other credentials.
     Credentials,
@@ -239,3 +242,15 @@ impl EventKind {
         }
     }
 }
+
+read_object!(Wake { at_ms, reason, server_asked_ms });
+read_word!(WakeReason { Poll = "poll", BackOff = "back-off", Settle = "settle" });
+read_word!(PauseReason {
+    SubmitUnknown = "submit-unknown",
+    Credentials = "credentials",
+    Deadline = "deadline",
+    UntrustedStatusUrl = "untrusted-status-url",
+    JobLost = "job-lost",
+    AnswerNotUnderstood = "answer-not-understood",
+    NotOurJob = "not-our-job",
+});

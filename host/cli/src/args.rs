@@ -220,7 +220,8 @@ pub struct Decide {
 /// `dialects`.
 #[derive(Debug, Args)]
 pub struct Dialects {
-    /// Show all that is known about this one
+    /// Show all that is known about this one, or what a .toml file says in full
+    #[arg(value_name = "NAME|FILE")]
     pub name: Option<String>,
 }
 

@@ -87,7 +87,7 @@ fn request(exchange: &Exchange) -> http::Request<Bytes> {
     };
     let mut request = http::Request::builder().method(method).uri(&exchange.url);
     for (name, value) in &exchange.headers {
-        request = request.header(name, value);
+        request = request.header(name.as_str(), value);
     }
     let body = exchange.body.clone().unwrap_or_default();
     request.body(Bytes::from(body)).expect("the decisions ask with URLs and headers that HTTP can carry")

@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     Room {
         package: "fhir-import-dialects",
         inside: &["fhir-import-workflow"],
-        outside: Closed(&["serde_json"], &["serde_json", "toml"]),
+        outside: Closed(&["lz4_flex"], &["lz4_flex", "serde_json", "toml"]),
     },
     Room {
         package: "fhir-import-importer-component",
@@ -53,10 +53,12 @@ const ROOMS: &[Room] = &[
     // Of the guest only the schema of dialects, for an operator's own file, and what hides patients, for transcripts; the
     // guest itself is loaded as bytes.
     Room { package: "fhir-import", inside: &["fhir-import-records", "fhir-import-workflow"], outside: Open },
+    // Of the guest only the schema of dialects: what it shows.
+    Room { package: "fhir-import-pages", inside: &["fhir-import-workflow"], outside: Closed(&["serde_json"], &[]) },
     // Of the records only the sentences of the findings.
     Room {
         package: "fhir-import-cli",
-        inside: &["fhir-import", "fhir-import-records", "fhir-import-sandbox"],
+        inside: &["fhir-import", "fhir-import-pages", "fhir-import-records", "fhir-import-sandbox"],
         outside: Open,
     },
     // Written from evidence: with the client's tables it would share the client's mistakes.
@@ -88,7 +90,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         package: "xtask",
-        inside: &["fhir-import-dialects", "fhir-import-records", "fhir-import-workflow"],
+        inside: &["fhir-import-dialects", "fhir-import-pages", "fhir-import-records", "fhir-import-workflow"],
         outside: Closed(&["anyhow", "serde_json"], &[]),
     },
 ];

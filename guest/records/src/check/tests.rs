@@ -184,3 +184,17 @@ fn invented_types_do_not_fill_the_memory() {
     let (_, file) = checker.end_file();
     assert_eq!((file.by_type.len(), file.errors), (MAX_TYPES, 2000 - MAX_TYPES as u64));
 }
+
+#[test]
+fn the_first_conditional_reference_of_a_file_is_told() {
+    let line = r#"{"resourceType":"Observation","id":"ID","subject":{"reference":"Patient?identifier=1"}}"#;
+    let mut checker = Checker::new(&CheckOptions::default());
+    for file in ["a", "b"] {
+        checker.next_file(None);
+        let text = ["1", "2"].map(|id| line.replace("ID", &format!("{file}{id}"))).join("\n");
+        let mut findings = checker.feed(text.as_bytes());
+        findings.extend(checker.end_file().0);
+        let kinds: Vec<_> = findings.iter().map(|finding| (finding.line, finding.kind)).collect();
+        assert_eq!(kinds, [(1, FindingKind::ConditionalReference)]);
+    }
+}

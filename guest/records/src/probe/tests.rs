@@ -143,3 +143,25 @@ fn faults_of_ids_are_told_without_the_id() {
         assert_eq!(id_fault(&id), expected);
     }
 }
+
+#[test]
+fn a_reference_that_is_a_search_is_told_from_others() {
+    let yes = [
+        r#"{"subject":{"reference":"Patient?identifier=a|b"}}"#,
+        r#"{"a":[{"reference" : "Practitioner?identifier=x"}],"q":"?"}"#,
+        r#"{"reference":"Patient/1","b":{"reference":"Location?name=x"}}"#,
+    ];
+    let no = [
+        r#"{"subject":{"reference":"Patient/1"},"text":"why?"}"#,
+        r#"{"reference":"https://x.example/Patient/1?x=1"}"#,
+        r#"{"reference":"?identifier=1"}"#,
+        r#"{"reference":7,"a":"Patient?x"}"#,
+        r#"{"reference":{"a":"Patient?x"}}"#,
+        r##"{"reference":"#p?"}"##,
+        "{}",
+    ];
+    assert!(yes.iter().all(|line| has_conditional_reference(line.as_bytes())));
+    for line in no {
+        assert!(!has_conditional_reference(line.as_bytes()), "{line}");
+    }
+}

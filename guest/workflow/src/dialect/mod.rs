@@ -29,7 +29,7 @@ pub use settings::Setting;
 use serde::{Deserialize, Serialize};
 
 use crate::json;
-use crate::json::read::{Problem, Read, read_object};
+use crate::json::read::{read_object, read_whole};
 use crate::table::{Table, as_object};
 
 /// One kind of server.
@@ -75,9 +75,7 @@ impl Dialect {
     /// # Errors
     /// When it is no dialect.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        let mut problem = Problem::default();
-        let dialect = Self::read(&json::parse(text.as_bytes())?, &mut problem);
-        problem.none().map(|()| dialect)
+        read_whole(&json::parse(text.as_bytes())?)
     }
 
     /// Whether a job that the server names can be one of before, which only its age tells.

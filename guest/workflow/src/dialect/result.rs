@@ -115,6 +115,9 @@ pub struct Cancel {
 pub enum CancelShape {
     /// `DELETE` of the status URL.
     Delete,
+    /// `DELETE` of the status URL, again until it is answered with 200 or 404: asking for the status of a job that was
+    /// stopped starts it again.
+    DeleteUntilGone,
     /// A POST.
     Post,
     /// There is none.
@@ -168,6 +171,6 @@ read_object!(Members { imported, rejected, failed, rows });
 read_word!(ErrorFiles { Fetched = "fetched", Named = "named" });
 read_word!(FailureMeans { MaybePartlyStored = "maybe-partly-stored" });
 read_object!(Cancel { source, shape, url, body, advice });
-read_word!(CancelShape { Delete = "delete", Post = "post", None = "none" });
+read_word!(CancelShape { Delete = "delete", DeleteUntilGone = "delete-until-gone", Post = "post", None = "none" });
 read_object!(Verify { source, attempts, settle_ms, reads = Reads::ById, count = summary() });
 read_word!(Reads { ById = "by-id", BySearch = "by-search" });

@@ -20,17 +20,21 @@ pub trait Read: Default {
     fn read(value: &Value, problem: &mut Problem) -> Self;
 }
 
+/// Reads a whole value.
+///
+/// # Errors
+/// The first problem.
+pub fn read_whole<T: Read>(value: &Value) -> Result<T, Error> {
+    let mut problem = Problem::default();
+    let read = T::read(value, &mut problem);
+    problem.0.map_or(Ok(read), Err)
+}
+
 /// What is wrong first.
 #[derive(Default)]
 pub struct Problem(Option<Error>);
 
 impl Problem {
-    /// # Errors
-    /// When there was one.
-    pub fn none(self) -> Result<(), Error> {
-        self.0.map_or(Ok(()), Err)
-    }
-
     #[cold]
     #[inline(never)]
     fn is(&mut self, what: &str, name: &str) {
@@ -148,6 +152,19 @@ impl Read for u16 {
     }
 }
 
+impl Read for f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        or_default(value.as_f64().map(|number| number as Self), "a number", problem)
+    }
+}
+
+impl<T: Read> Read for Box<T> {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        Self::new(T::read(value, problem))
+    }
+}
+
 impl Read for Value {
     fn read(value: &Value, _: &mut Problem) -> Self {
         value.clone()
@@ -188,9 +205,9 @@ impl<T: Read> Read for Table<T> {
     }
 }
 
-/// How a struct is read: `NAME { FIELD, FIELD: "key", FIELD = default, … }`.
+/// How a struct is read: `NAME { FIELD, FIELD: "key", FIELD = default, …; FIELD THAT IS NOT READ }`.
 macro_rules! read_object {
-    ($name:ident { $($field:ident $(: $key:literal)? $(= $default:expr)?),* $(,)? }) => {
+    ($name:ident { $($field:ident $(: $key:literal)? $(= $default:expr)?),* $(,)? $(; $left:ident)? }) => {
         impl $crate::json::read::Read for $name {
             #[inline(never)]
             fn read(value: &serde_json::Value, problem: &mut $crate::json::read::Problem) -> Self {
@@ -199,7 +216,8 @@ macro_rules! read_object {
                 Self {
                     $($field: $crate::json::read::field!(
                         object, problem, $crate::json::read::key!($field $(, $key)?) $(, $default)?
-                    )),*
+                    ),)*
+                    $($left: Default::default(),)?
                 }
             }
         }
@@ -242,7 +260,26 @@ macro_rules! read_word {
     };
 }
 
-pub(crate) use {field, key, read_object, read_word};
+/// How an enum is read whose variants have one content each: `NAME { VARIANT = "word", … }`.
+macro_rules! read_variant {
+    ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        impl $crate::json::read::Read for $name {
+            #[inline(never)]
+            fn read(value: &serde_json::Value, problem: &mut $crate::json::read::Problem) -> Self {
+                let only = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
+                match only.map(|(word, content)| (word.as_str(), content)) {
+                    $(Some(($word, content)) => Self::$variant($crate::json::read::Read::read(content, problem)),)*
+                    _ => {
+                        problem.wants(concat!("one of" $(, " ", $word)*));
+                        Self::default()
+                    }
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {field, key, read_object, read_variant, read_word};
 
 #[cfg(test)]
 mod tests {
@@ -262,9 +299,7 @@ mod tests {
     read_object!(One { number, some_text, holds: "where", all, four = 4 });
 
     fn read(value: &Value) -> Result<One, String> {
-        let mut problem = Problem::default();
-        let one = One::read(value, &mut problem);
-        problem.none().map(|()| one).map_err(|error| error.to_string())
+        read_whole(value).map_err(|error| error.to_string())
     }
 
     #[test]

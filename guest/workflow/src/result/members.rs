@@ -9,13 +9,16 @@ use crate::progress::Tally;
 
 pub(super) fn read(members: &Members, body: &Value, plan: &Plan, tally: &mut Tally) -> Option<Offered> {
     let (types, before) = (types(plan), tally.rejected);
+    // Beside the rows it is said once more what is in them, and what went well.
+    let told = members.rows.as_ref().map_or(Some(body), |rows| rows.find(body))?;
     let rows = match &members.rows {
-        Some(rows) => rows.find(body)?.as_array()?.as_slice(),
+        Some(_) => told.as_array()?.as_slice(),
         None => std::slice::from_ref(body),
     };
-    let mut said = false;
+    // Where the status says that the job ended, and failures are marked, no mark says that nothing failed.
+    let mut said = !members.failed.is_empty();
     // Where the rows say which failed, a message of another one is no error.
-    let mut errors = if members.rows.is_none() { vec![body] } else { vec![&body["error"]] };
+    let mut errors = if members.rows.is_none() { vec![told] } else { vec![&body["error"]] };
     for row in rows {
         let kind = types.get(source(row)).copied();
         let (imported, failed) = (sum(&members.imported, row), members.failed.iter().any(|rule| rule.fits(row)));
@@ -33,7 +36,7 @@ pub(super) fn read(members: &Members, body: &Value, plan: &Plan, tally: &mut Tal
             errors.push(row);
         }
     }
-    errors.into_iter().for_each(|told| add_failures(told, tally, before));
+    errors.into_iter().for_each(|what| add_failures(what, tally, before));
     said.then(Offered::default)
 }
 

@@ -84,7 +84,8 @@ fn nowhere(cx: &mut Cx<'_>, answer: &Answer, handle: &Handle, lost: u32) -> Stat
 }
 
 /// The server says nothing of the job any more: only what can be read back shows what it did.
-fn nothing_more(cx: &mut Cx<'_>) -> State {
+pub fn nothing_more(cx: &mut Cx<'_>) -> State {
+    cx.progress.accepted_ms = Some(cx.now_ms);
     cx.tell(EventKind::Accepted, "the server accepted the kick-off, and says nothing more of it");
     cx.progress.tally.add_silence();
     job_over(cx)

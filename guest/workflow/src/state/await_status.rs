@@ -1,20 +1,21 @@
 //! A job was accepted, and its status is asked for. A poll that failed is not a job that failed.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::job_over::failed;
-use super::{Ask, Cx, Finished, Paused, ReadResult, Reply, State};
-use crate::dialect::{CancelShape, JobState, ResultShape};
+use super::job_request::placed;
+use super::{Cx, Finished, Paused, ReadResult, Reply, State, accepted};
+use crate::dialect::{JobState, ResultShape};
 use crate::excerpt::excerpt;
-use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
+use crate::exchange::{Answer, Failure, FailureKind};
 use crate::instant;
+use crate::json::read::{read_object, read_word};
 use crate::pace;
 use crate::poll::{Meaning, classify, percent};
 use crate::result::{self, Offered};
-use crate::template::Job;
 use crate::text::clip;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
-use crate::url::{MAX_URL, Place, redact};
+use crate::url::{MAX_URL, redact};
 
 /// Answers in a row that make no sense before a person is asked.
 const SENSELESS: u32 = 5;
@@ -23,15 +24,14 @@ const SENSELESS: u32 = 5;
 const WORDS: usize = 300;
 
 /// A job was accepted, and its status is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AwaitStatus {
     /// The status URL, or the server's name for the job; none while it is not told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     handle: Option<String>,
     due: Wake,
     /// The wait that the last answer about the job led to: a failed poll is not made again sooner.
-    #[serde(default)]
     healthy_ms: u64,
     /// Polls of this job that said it runs.
     running: u32,
@@ -41,12 +41,11 @@ pub struct AwaitStatus {
     senseless: u32,
     /// What the last answers said, which more of them must confirm.
     doubt: Option<Doubt>,
-    #[serde(default)]
     starter: Starter,
 }
 
 /// Who started a job. One that we did not start is nobody's to cancel but theirs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Starter {
     /// A kick-off of this import.
@@ -65,12 +64,12 @@ enum Age {
     Unknown,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct Doubt {
     means: JobState,
     seen: u32,
     /// What was said before that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<JobState>,
 }
 
@@ -101,8 +100,11 @@ impl AwaitStatus {
         Self::soon_at(cx, reference, Starter::Perhaps)
     }
 
-    /// A person says where the job is.
+    /// A person says where the job is; where the server says nothing more of it, that it is there.
     pub fn adopt(cx: &mut Cx<'_>, url: &str) -> State {
+        if cx.says_nothing_more() {
+            return accepted::nothing_more(cx);
+        }
         Self::soon_at(cx, url, Starter::Adopted)
     }
 
@@ -128,6 +130,15 @@ impl AwaitStatus {
     #[must_use]
     pub fn handle(&self) -> Option<&str> {
         self.handle.as_deref()
+    }
+
+    /// Takes the status URL from an answer that tells it.
+    pub(super) fn learn_handle(&mut self, cx: &mut Cx<'_>, answer: &Answer) {
+        let told = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()));
+        if let Some(reference) = told.filter(|_| self.handle.is_none()) {
+            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
+            self.handle = Some(placed(cx, reference));
+        }
     }
 
     /// The same, for people.
@@ -158,30 +169,6 @@ impl AwaitStatus {
     pub fn no_sooner(self, now_ms: u64) -> Self {
         let due = pace::no_sooner(self.due, pace::soon(now_ms).at_ms);
         Self { due, ..self }
-    }
-
-    pub(super) fn ask(&self, cx: &Cx<'_>) -> Ask {
-        let exchange = match &self.handle {
-            Some(handle) => poll(cx, handle),
-            None => status_request(cx),
-        };
-        exchange.map_or(Ask::Stay, Ask::Send)
-    }
-
-    /// The request that cancels the job; none, where there is no such.
-    #[must_use]
-    pub fn cancel(&self, cx: &Cx<'_>) -> Option<Exchange> {
-        let rule = &cx.dialect()?.cancel;
-        match rule.shape {
-            CancelShape::Delete => Some(Exchange::delete(self.handle.clone()?)),
-            CancelShape::Post => {
-                let job = self.job(cx)?;
-                let body = rule.body.as_ref().map_or(Ok(String::new()), |body| job.body(body)).ok()?;
-                let rules = (&job.dialect.kick_off.content_type, &job.dialect.poll.accept);
-                Some(Exchange::post(job.url(rule.url.as_ref()?).ok()?, rules.0, rules.1, body))
-            }
-            CancelShape::None => None,
-        }
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
@@ -236,12 +223,7 @@ impl AwaitStatus {
 
     fn running(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         self.note_progress(cx, answer);
-        if self.handle.is_none()
-            && let Some(reference) = answer.header("content-location").filter(|url| (1..=MAX_URL).contains(&url.len()))
-        {
-            cx.tell(EventKind::Accepted, format!("the status of the job is at {reference}"));
-            self.handle = Some(placed(cx, reference));
-        }
+        self.learn_handle(cx, answer);
         let due = pace::poll(answer, self.running, cx.now_ms, cx.plan.policy.poll_max_ms);
         let running = self.running.saturating_add(1);
         let healthy_ms = due.at_ms.saturating_sub(cx.now_ms);
@@ -389,46 +371,6 @@ impl AwaitStatus {
         cx.progress.percent = Some(100.0);
         ReadResult::read_first(cx, self, offered)
     }
-
-    fn job<'a>(&'a self, cx: &'a Cx<'_>) -> Option<Job<'a>> {
-        Some(Job { handle: self.handle(), ..cx.job()? })
-    }
-}
-
-/// The request for the status of a job.
-fn poll(cx: &Cx<'_>, handle: &str) -> Option<Exchange> {
-    let rule = &cx.dialect()?.poll;
-    let job = Job { handle: Some(handle), ..cx.job()? };
-    let url = rule.url.as_ref().map_or_else(|| Some(handle.to_owned()), |url| job.url(url).ok())?;
-    let exchange = match &rule.body {
-        Some(body) => Exchange::post(url, &job.dialect.kick_off.content_type, &rule.accept, job.body(body).ok()?),
-        None => Exchange::get(url, &rule.accept, KEEP_DOCUMENT),
-    };
-    Some(exchange.with(rule.headers.rows().map(|(name, value)| (name, value.as_str()))))
-}
-
-/// The request for the status URL of a job that was accepted without one.
-fn status_request(cx: &Cx<'_>) -> Option<Exchange> {
-    let (rule, job) = (cx.dialect()?.poll.status_request.as_ref()?, cx.job()?);
-    let exchange =
-        Exchange::post(job.url(&rule.url).ok()?, &rule.content_type, &rule.accept, job.body(&rule.body).ok()?);
-    Some(exchange.with(rule.prefer.as_deref().map(|prefer| ("prefer", prefer))))
-}
-
-/// Where a status URL of the server's is asked for; a name stays as it is.
-fn placed(cx: &mut Cx<'_>, reference: &str) -> String {
-    if cx.dialect().is_some_and(|d| d.poll.url.is_some()) {
-        return reference.to_owned();
-    }
-    match cx.plan.base().place(reference) {
-        Place::SameOrigin(url) | Place::Foreign(url) => url,
-        Place::Rebased(url) => {
-            let text =
-                format!("the status URL {} is on another origin; asked at {} instead", redact(reference), redact(&url));
-            cx.tell(EventKind::Rebased, text);
-            url
-        }
-    }
 }
 
 fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
@@ -438,3 +380,9 @@ fn tell_limited(cx: &mut Cx<'_>, due: &Wake) {
         cx.tell(EventKind::WaitLimited, text);
     }
 }
+
+read_object!(AwaitStatus {
+    handle, due, healthy_ms = 0, running, failures, senseless, doubt, starter = Starter::Us
+});
+read_word!(Starter { Us = "us", Perhaps = "perhaps", Adopted = "adopted" });
+read_object!(Doubt { means, seen, before });

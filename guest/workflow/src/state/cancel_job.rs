@@ -1,11 +1,13 @@
 //! A cancel is asked for, and believed when the status says so. Before each DELETE the status is asked for: a job that
 //! is over has nothing to cancel, and some servers delete its result.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Ask, AwaitStatus, Cx, Finished, Paused, Reply, State};
-use crate::dialect::JobState;
+use crate::dialect::{CancelShape, JobState};
 use crate::exchange::Answer;
+use crate::json::read::{Problem, Read, read_object};
 use crate::pace;
 use crate::poll::{Meaning, classify};
 use crate::transition::{EventKind, PauseReason, Wake};
@@ -18,7 +20,7 @@ const CONFIRMS: u32 = 5;
 const LOOK_MS: u64 = 10_000;
 
 /// A cancel is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CancelJob {
     job: AwaitStatus,
@@ -27,9 +29,10 @@ pub struct CancelJob {
     due: Option<Wake>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Stage {
+    #[default]
     Look,
     /// The look was at this time.
     Delete(u64),
@@ -61,6 +64,7 @@ impl CancelJob {
                 Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
             }
             Stage::Delete(_) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
+            Stage::Confirm if is_until_gone(cx) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
             Stage::Look | Stage::Confirm => self.job.ask(cx),
         }
     }
@@ -80,7 +84,7 @@ impl CancelJob {
     }
 
     /// A status that does not speak of the job is asked for again: the job may be over.
-    fn looked(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
+    fn looked(mut self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let Some(dialect) = cx.dialect() else { return self.back(cx, "") };
         match classify(&dialect.poll, answer) {
             Meaning::Job(JobState::Ended | JobState::Failed, _) | Meaning::Elsewhere => {
@@ -99,7 +103,11 @@ impl CancelJob {
             // Forgotten; or a DELETE whose answer was lost was carried out, which nobody can tell.
             Meaning::Job(JobState::Unknown, _) => self.back(cx, "the server does not know the job"),
             Meaning::Job(JobState::Running, _) => {
-                State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self })
+                self.job.learn_handle(cx, answer);
+                match self.job.cancel(cx) {
+                    Some(_) => State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self }),
+                    None => self.back(cx, "the server did not say where the job is"),
+                }
             }
         }
     }
@@ -111,6 +119,7 @@ impl CancelJob {
 
     fn deleted(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         match answer.status {
+            200 | 204 if is_until_gone(cx) => Finished::cancelled(cx, "Cancelled, as asked; the server says so."),
             200 | 202 | 204 => {
                 cx.tell(EventKind::Cancel, "the server accepted the cancel");
                 self.confirm(cx)
@@ -136,6 +145,9 @@ impl CancelJob {
             // "404 Not Found", says FHIR Bulk Data Access of a job that was deleted; 410 is as good.
             _ if matches!(answer.status, 404 | 410) => {
                 Finished::cancelled(cx, "Cancelled, as asked; the server does not know the job any more.")
+            }
+            _ if is_until_gone(cx) && matches!(answer.status, 200 | 204) => {
+                Finished::cancelled(cx, "Cancelled, as asked; the server says so.")
             }
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
                 self.too_late(cx, "the job ended before it was cancelled")
@@ -165,5 +177,22 @@ impl CancelJob {
     fn too_late(self, cx: &mut Cx<'_>, why: &str) -> State {
         cx.tell(EventKind::Cancel, format!("not cancelled: {why}"));
         State::AwaitStatus(self.job.soon(cx.now_ms))
+    }
+}
+
+/// The server is asked to cancel until it says that it has: asking for the status would start the job again.
+fn is_until_gone(cx: &Cx<'_>) -> bool {
+    cx.dialect().is_some_and(|dialect| dialect.cancel.shape == CancelShape::DeleteUntilGone)
+}
+
+read_object!(CancelJob { job, stage, tries, due });
+
+impl Read for Stage {
+    fn read(value: &Value, problem: &mut Problem) -> Self {
+        match value.as_str() {
+            Some("look") => Self::Look,
+            Some("confirm") => Self::Confirm,
+            _ => Self::Delete(u64::read(&value["delete"], problem)),
+        }
     }
 }

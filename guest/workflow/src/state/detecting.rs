@@ -1,6 +1,6 @@
 //! What is this server? Two GETs at most; never a POST, which some servers would import.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Ask, Cx, Finished, Paused, Ready, Reply, State};
@@ -8,6 +8,7 @@ use crate::detect::{self, Capabilities, Finding, Lookup, consult_definition};
 use crate::dialect::Confidence;
 use crate::excerpt::excerpt;
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, KEEP_DOCUMENT};
+use crate::json::read::read_object;
 use crate::outcome::Outcome;
 use crate::report::{Detection, Ending};
 use crate::request::Purpose;
@@ -20,7 +21,7 @@ const ACCEPT: &str = "application/fhir+json, application/json";
 const ATTEMPTS: u32 = 3;
 
 /// The CapabilityStatement is read.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadCapabilities {
     failures: u32,
@@ -114,7 +115,7 @@ fn definition_url(cx: &Cx<'_>, lookup: &Lookup) -> String {
 }
 
 /// The server's own OperationDefinition is read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadDefinition {
     url: String,
@@ -195,3 +196,6 @@ fn not_fhir(cx: &mut Cx<'_>, what: &str) -> State {
     let advice = "Check that the URL is the FHIR base URL, the one to which /metadata is added.";
     Finished::end(cx, Ending::new(Outcome::AnswerNotUnderstood, format!("{what}."), advice))
 }
+
+read_object!(ReadCapabilities { failures, due });
+read_object!(ReadDefinition { url });

@@ -3,13 +3,14 @@
 //! A list may be late, so it is asked twice, each time after the wait that the dialect names, before a job counts as
 //! not there. A job that was created, on the server's clock, before the list was first read is somebody else's.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Ask, AwaitStatus, Cx, Paused, Ready, Reply, State, SubmitLost};
 use crate::dialect::{JobList, WithoutJobs};
 use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
 use crate::instant;
+use crate::json::read::read_object;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 use crate::url::MAX_URL;
 
@@ -23,7 +24,7 @@ const NO_LIST: &str = "The kick-off was sent or may have been sent, and nobody k
                        adopt its status URL; if it is not, resubmit.";
 
 /// The server's list of jobs is searched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FindJob {
     /// Kick-offs in a row whose answer was lost.
@@ -164,3 +165,5 @@ fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Candidates> {
     let undated = jobs.iter().filter(|job| created(job).is_none()).count();
     Some(Candidates { urls: jobs.into_iter().map(handle).collect::<Option<_>>()?, undated })
 }
+
+read_object!(FindJob { lost, looks, failures, due });

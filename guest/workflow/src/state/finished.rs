@@ -1,9 +1,10 @@
 //! It is over.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Cx, State};
 use crate::exchange::Failure;
+use crate::json::read::read_object;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -11,7 +12,7 @@ use crate::report::{Ending, Report};
 use crate::transition::EventKind;
 
 /// It is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finished {
     ending: Ending,
@@ -56,3 +57,5 @@ impl Finished {
         &self.ending.sentence
     }
 }
+
+read_object!(Finished { ending });

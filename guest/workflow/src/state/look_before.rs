@@ -1,12 +1,13 @@
 //! The server is asked for its own time before the first kick-off of a job: by it, a job of this kick-off can later be
 //! told from older ones, whatever happens to our clock meanwhile.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::find_job::read_list;
 use super::{Ask, Cx, Paused, Ready, Reply, State};
 use crate::exchange::{Answer, Exchange, KEEP_NOTHING};
 use crate::instant;
+use crate::json::read::read_object;
 use crate::outcome::Outcome;
 use crate::report::Ending;
 use crate::transition::{EventKind, PauseReason, Wake};
@@ -15,7 +16,7 @@ use crate::transition::{EventKind, PauseReason, Wake};
 const ATTEMPTS: u32 = 3;
 
 /// The server is asked for its time before the first kick-off.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LookBefore {
     failures: u32,
@@ -76,3 +77,5 @@ fn told(cx: &mut Cx<'_>, answer: &Answer) -> State {
     }
     State::Ready(Ready::default())
 }
+
+read_object!(LookBefore { failures, due });

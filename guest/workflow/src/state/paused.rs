@@ -1,8 +1,9 @@
 //! A person, or a credential, is needed. Nothing is lost: the state to go back to is kept.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{AwaitStatus, Cx, Starter, State};
+use crate::json::read::{read_object, read_word};
 use crate::text::clip;
 use crate::transition::{DecisionKind, EventKind, Pause, PauseReason};
 
@@ -10,7 +11,7 @@ use crate::transition::{DecisionKind, EventKind, Pause, PauseReason};
 const WORDS: usize = 1200;
 
 /// A person, or a credential, is needed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Paused {
     reason: PauseReason,
@@ -20,9 +21,10 @@ pub struct Paused {
     back: Box<State>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum CanCancel {
+    #[default]
     No,
     Yes,
     /// This import may not have started it.
@@ -31,7 +33,7 @@ enum CanCancel {
 
 impl CanCancel {
     fn of(cx: &Cx<'_>, back: &State) -> Self {
-        match back.job().filter(|job| job.cancel(cx).is_some()).map(AwaitStatus::starter) {
+        match back.job().filter(|_| AwaitStatus::can_be_cancelled(cx)).map(AwaitStatus::starter) {
             None => Self::No,
             Some(Starter::Us) => Self::Yes,
             Some(Starter::Perhaps | Starter::Adopted) => Self::Forced,
@@ -100,3 +102,6 @@ impl Paused {
         kinds
     }
 }
+
+read_object!(Paused { reason, message, cancel, back });
+read_word!(CanCancel { No = "no", Yes = "yes", Forced = "forced" });

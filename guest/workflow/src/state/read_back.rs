@@ -1,12 +1,13 @@
 //! Samples and counts are read back: what a server calls success is checked.
 
 use fhir_import_records::fingerprint;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Ask, Cx, Finished, Paused, Reply, State};
 use crate::dialect::Reads;
 use crate::exchange::{Answer, Exchange, Failure, KEEP_DOCUMENT, KEEP_STATUS};
+use crate::json::read::{read_object, read_variant};
 use crate::outcome::Outcome;
 use crate::pace;
 use crate::read_back::ReadBack;
@@ -27,7 +28,7 @@ const ATTEMPTS: u32 = 10;
 const WORDS: usize = 300;
 
 /// Samples and counts are read back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadBackState {
     /// What the job itself said.
@@ -40,7 +41,7 @@ pub struct ReadBackState {
 }
 
 /// What is read next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Reading {
     /// The sample at this place of the plan.
@@ -237,7 +238,7 @@ fn judge(said: Ending, cx: &Cx<'_>) -> Ending {
         _ if said.outcome == Outcome::Failed => said,
         Verdict::Missing if !explained => {
             let advice = "Do not rely on this import. Look at the server's log, then run again.";
-            Ending::new(Outcome::VerificationFailed, contradiction(seen, cx.plan.purpose), advice)
+            Ending::new(Outcome::VerificationFailed, contradiction(seen, cx), advice)
         }
         Verdict::NotVerified if cx.plan.purpose == Purpose::Verify => {
             let why = seen.stopped.as_deref().unwrap_or("the server does not tell");
@@ -252,7 +253,7 @@ fn judge(said: Ending, cx: &Cx<'_>) -> Ending {
     }
 }
 
-fn contradiction(seen: &ReadBack, purpose: Purpose) -> String {
+fn contradiction(seen: &ReadBack, cx: &Cx<'_>) -> String {
     let mut parts = Vec::new();
     if !seen.missing.is_empty() {
         parts.push(format!("{} of {} samples are not there", seen.missing.len(), seen.asked));
@@ -261,8 +262,9 @@ fn contradiction(seen: &ReadBack, purpose: Purpose) -> String {
         parts.push(format!("of {} types the server has fewer resources than were sent", seen.short.len()));
     }
     let found = parts.join(", and ");
-    match purpose {
+    match cx.plan.purpose {
         Purpose::Verify => format!("Read back: {found}."),
+        Purpose::Import if cx.says_nothing_more() => format!("The server took the kick-off, but {found}."),
         Purpose::Import | Purpose::Detect => format!("The server says that the job ended, but {found}."),
     }
 }
@@ -334,3 +336,12 @@ fn total(answer: &Answer) -> Option<u64> {
     }
     answer.resource("Bundle")?["total"].as_u64()
 }
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self::Sample(0)
+    }
+}
+
+read_object!(ReadBackState { ending, what, rounds, failures, due });
+read_variant!(Reading { Sample = "sample", Missing = "missing", Count = "count" });

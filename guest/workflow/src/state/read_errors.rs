@@ -1,11 +1,12 @@
 //! The error files of a job are read, a bounded piece a step. Whole ones are the host's to stream into `records`.
 
-use fhir_import_records::Triage;
-use serde::{Deserialize, Serialize};
+use fhir_import_records::{IssueSeverity, Triage};
+use serde::Serialize;
 
 use super::job_over::job_over;
 use super::{Ask, Cx, Reply, State};
 use crate::exchange::{Answer, Exchange, FailureKind};
+use crate::json::read::read_object;
 use crate::progress::CLASSES;
 use crate::result::{ErrorFile, Rows};
 use crate::transition::{EventKind, Wake};
@@ -24,7 +25,7 @@ const MAX_READ: u64 = 4 << 20;
 const ATTEMPTS: u32 = 3;
 
 /// The error files of a job are read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadErrors {
     /// Still to be read, the current one last.
@@ -122,7 +123,10 @@ impl ReadErrors {
         if self.files.last().is_some_and(|file| file.rows == Rows::Uncounted) {
             cx.progress.tally.add_rejected(None, read.failures);
         }
-        cx.progress.tally.add_errors(read.classes);
+        // Some servers write down in the same file what went well.
+        let mut classes = read.classes;
+        classes.retain(|class| class.severity != IssueSeverity::Information);
+        cx.progress.tally.add_errors(classes);
         match piece.next {
             Some(next) if next < MAX_READ => {
                 let etag = answer.header("etag").filter(|tag| is_strong(tag)).map(str::to_owned);
@@ -185,3 +189,5 @@ fn content_range(answer: &Answer) -> Option<(u64, Option<u64>)> {
 fn is_strong(tag: &str) -> bool {
     tag.starts_with('"') && tag.len() <= MAX_TAG
 }
+
+read_object!(ReadErrors { files, offset, etag, failures, due });

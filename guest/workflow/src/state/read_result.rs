@@ -1,11 +1,12 @@
 //! The job ended, and its result, or a further page of it, is asked for.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::job_over::job_over;
 use super::{Ask, AwaitStatus, Cx, Paused, ReadErrors, Reply, State};
 use crate::excerpt::excerpt;
 use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
+use crate::json::read::read_object;
 use crate::result::{self, ErrorFile, Offered};
 use crate::transition::{EventKind, PauseReason, Wake};
 use crate::url::{MAX_URL, Place, redact};
@@ -16,7 +17,7 @@ const MAX_PAGES: u32 = 1_000;
 const MAX_FILES: usize = 13;
 
 /// The result of a job is read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadResult {
     job: AwaitStatus,
@@ -143,3 +144,5 @@ impl ReadResult {
         Self { failures: 0, due: None, ..self }
     }
 }
+
+read_object!(ReadResult { job, url, pages, files, failures, due });

@@ -1,11 +1,12 @@
 //! The next kick-off can be sent: the one dangerous write.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Ask, AwaitStatus, Cx, Finished, LookBefore, Paused, Reply, State, SubmitLost, accepted};
 use crate::dialect::{Dialect, Duplicate};
 use crate::exchange::{Answer, Exchange, Failure, FailureKind, Head, KEEP_STATUS};
 use crate::inputs;
+use crate::json::read::{read_object, read_word};
 use crate::outcome::Outcome;
 use crate::progress::CLASSES;
 use crate::report::Ending;
@@ -19,17 +20,16 @@ use crate::transition::{EventKind, PauseReason, Wake};
 const ATTEMPTS: u32 = 3;
 
 /// The next kick-off can be sent.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ready {
     failures: u32,
     due: Option<Wake>,
-    #[serde(default)]
     earlier: Earlier,
 }
 
 /// What is known of the kick-offs of this job that were sent before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Earlier {
     /// None was accepted.
@@ -253,3 +253,6 @@ fn words(answer: &Answer) -> String {
     let texts: Vec<&str> = classes.iter().map(|c| c.text.as_str()).filter(|t| !t.is_empty()).collect();
     if texts.is_empty() { String::new() } else { format!("It says: {}", texts.join("; ")) }
 }
+
+read_object!(Ready { failures, due, earlier = Earlier::NotAccepted });
+read_word!(Earlier { NotAccepted = "not-accepted", Unknown = "unknown" });

@@ -1,16 +1,16 @@
 //! A kick-off may have reached the server, and its answer is not known.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Cx, FindJob, Paused, Ready, State};
 use crate::dialect::RecoveryClass;
+use crate::json::read::read_object;
 use crate::transition::{EventKind, PauseReason};
 
 /// A kick-off may have reached the server, and its answer is not known.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SubmitLost {
     /// How often in a row.
-    #[serde(default)]
     times: u32,
 }
 
@@ -48,3 +48,5 @@ impl SubmitLost {
         Paused::stop(cx, PauseReason::SubmitUnknown, text, State::SubmitLost(Self::default()))
     }
 }
+
+read_object!(SubmitLost { times = 0 });

@@ -14,6 +14,7 @@ mod recovery;
 mod resolve;
 mod result;
 mod rows;
+mod variables;
 
 use crate::checkpoint::MAX_BYTES;
 use crate::dialect::Path;
@@ -69,6 +70,7 @@ fn named(dialect: &str) -> Request {
     request(DialectChoice::Named(dialect.to_owned()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made for this request")]
 fn defined(dialect: Dialect) -> Request {
     request(DialectChoice::Defined(serde_json::to_string(&dialect).unwrap()))
 }

@@ -1,7 +1,11 @@
 //! `dialects`: what is known about servers.
 
-use fhir_import::contract::Dialect;
-use fhir_import::run::{Outcome, RunError, Setup};
+use std::fs;
+
+use fhir_import::contract;
+use fhir_import::read_dialect;
+use fhir_import::run::{DialectWanted, Outcome, RunError, Setup};
+use fhir_import_pages::{Dialect, at_a_glance, page, screen};
 use serde_json::{Value, json};
 
 use crate::args::Dialects;
@@ -11,42 +15,53 @@ use crate::render;
 
 pub async fn dialects(cx: &Context, args: Dialects) -> Result<Outcome, Failure> {
     let setup = Setup::in_memory(engine()?);
-    let all = fhir_import::dialects(&setup.engine, &setup.clock).await;
-    let all = all.map_err(|error| RunError::Drive(error.into()))?;
-    let chosen = match &args.name {
-        None => return Ok(show_all(cx, &all)),
-        Some(name) => all.iter().find(|dialect| dialect.name == *name),
-    };
-    match chosen {
-        Some(dialect) => Ok(show_one(cx, dialect)),
-        None => {
-            let names: Vec<_> = all.iter().map(|dialect| dialect.name.as_str()).collect();
-            Err(Failure::usage(format!("no dialect has this name; there are {}", names.join(", "))))
+    let builtin = fhir_import::dialects(&setup.engine, &setup.clock).await;
+    let builtin = builtin.map_err(|error| RunError::Drive(error.into()))?;
+    match super::run::dialect(args.name)? {
+        DialectWanted::Detect => show_all(cx, &builtin),
+        DialectWanted::Named(name) => {
+            let names = || builtin.iter().map(|dialect| dialect.name.clone()).collect();
+            let named = builtin.iter().find(|dialect| dialect.name == name);
+            show_one(cx, &named.ok_or_else(|| RunError::DialectUnknown { name, known: names() })?.definition)
+        }
+        DialectWanted::File { name, text } => {
+            let file = read_dialect(&name, &text, &builtin, &|path| fs::read_to_string(path));
+            show_one(cx, &file.map_err(RunError::DialectFile)?.definition)
         }
     }
 }
 
-fn show_all(cx: &Context, all: &[Dialect]) -> Outcome {
+fn show_all(cx: &Context, all: &[contract::Dialect]) -> Result<Outcome, Failure> {
+    let definitions = all.iter().map(|dialect| read::<Value>(&dialect.definition)).collect::<Result<Vec<_>, _>>()?;
     if cx.json {
-        let rows: Vec<Value> =
-            all.iter().map(|d| json!({ "name": d.name, "title": d.title, "proven": d.proven })).collect();
+        let rows: Vec<Value> = definitions.iter().map(row).collect();
         render::json::print(Outcome::Succeeded, None, json!({ "dialects": rows }));
-    } else {
-        let rows: Vec<_> = all.iter().map(|d| vec![d.name.clone(), d.title.clone(), d.proven.clone()]).collect();
-        render::out(&render::table(&["name", "servers", "proven"], &rows));
+        return Ok(Outcome::Succeeded);
     }
-    Outcome::Succeeded
+    let all = all.iter().map(|dialect| read::<Dialect>(&dialect.definition)).collect::<Result<Vec<_>, _>>()?;
+    let width = render::width();
+    let table = screen(&at_a_glance(&all, width), width);
+    render::out(&format!("{table}\nAll that is known about one: fhir-import dialects NAME\n"));
+    Ok(Outcome::Succeeded)
 }
 
-fn show_one(cx: &Context, dialect: &Dialect) -> Outcome {
-    let definition: Value = serde_json::from_str(&dialect.definition).unwrap_or_default();
+fn show_one(cx: &Context, definition: &str) -> Result<Outcome, Failure> {
     if cx.json {
-        let data = json!({
-            "name": dialect.name, "title": dialect.title, "proven": dialect.proven, "definition": definition
-        });
-        render::json::print(Outcome::Succeeded, None, data);
+        render::json::print(Outcome::Succeeded, None, row(&read(definition)?));
     } else {
-        render::out(&format!("{}: {}\n{}\n\n{definition:#}\n", dialect.name, dialect.title, dialect.proven));
+        render::out(&screen(&page(&read(definition)?), render::width()));
     }
-    Outcome::Succeeded
+    Ok(Outcome::Succeeded)
+}
+
+fn row(definition: &Value) -> Value {
+    json!({
+        "name": definition["name"], "title": definition["title"], "proven": definition["proven"],
+        "definition": definition
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(definition: &str) -> Result<T, Failure> {
+    serde_json::from_str(definition)
+        .map_err(|error| Failure::new(Outcome::InternalError, format!("a dialect is not as it should be: {error}")))
 }

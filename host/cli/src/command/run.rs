@@ -86,7 +86,7 @@ fn options(cx: &Context, args: Run) -> Result<RunOptions, Failure> {
 }
 
 /// A name, or a file when it looks like one.
-fn dialect(typed: Option<String>) -> Result<DialectWanted, Failure> {
+pub fn dialect(typed: Option<String>) -> Result<DialectWanted, Failure> {
     match typed {
         None => Ok(DialectWanted::Detect),
         Some(name) if name.ends_with(".toml") || name.contains('/') => match fs::read_to_string(&name) {

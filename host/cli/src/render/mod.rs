@@ -15,6 +15,11 @@ use indicatif::HumanBytes;
 
 use crate::exit::Failure;
 
+/// Columns where nobody says how many there are, as in a pipe.
+const USUAL_WIDTH: usize = 100;
+/// Fewer columns cannot hold a table.
+const NARROWEST: usize = 40;
+
 pub use screen::Screen;
 pub use talk::Talk;
 
@@ -40,6 +45,13 @@ pub fn failure(failure: &Failure, as_json: bool) {
         data["message"] = failure.message.clone().into();
         json::print(failure.outcome, failure.next_command.clone(), data);
     }
+}
+
+/// How many columns there are: as `COLUMNS` says, else as wide as the terminal.
+pub fn width() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    said.or_else(seen).unwrap_or(USUAL_WIDTH).max(NARROWEST)
 }
 
 /// The last part of a path.

@@ -7,7 +7,7 @@ use std::{error, fmt, io};
 use super::{CheckedFiles, Outcome};
 use crate::check::CheckError;
 use crate::contract;
-use crate::dialect_file::DialectFileError;
+use crate::dialect_file::{DialectFileError, did_you_mean};
 use crate::drive::{ChangedInput, DriveError};
 use crate::files::FilesError;
 use crate::importer::CallError;
@@ -44,12 +44,7 @@ pub enum RunError {
     /// The component that reads records died.
     Check(CheckError),
     /// An operator's dialect file cannot be used.
-    DialectFile {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        error: DialectFileError,
-    },
+    DialectFile(DialectFileError),
     /// No dialect has the name.
     DialectUnknown {
         /// As typed.
@@ -140,7 +135,7 @@ impl RunError {
             Self::AllowOrigin { .. }
             | Self::Authorities { .. }
             | Self::AuthoritiesFile { .. }
-            | Self::DialectFile { .. }
+            | Self::DialectFile(_)
             | Self::DialectUnknown { .. }
             | Self::Files(_)
             | Self::KeyTaken { .. }
@@ -194,9 +189,10 @@ impl fmt::Display for RunError {
             Self::AuthoritiesFile { path, .. } | Self::Read { path, .. } => {
                 write!(f, "{} cannot be read", path.display())
             }
-            Self::DialectFile { name, error } => fmt_dialect_file(f, name, error),
+            Self::DialectFile(error) => error.fmt(f),
             Self::DialectUnknown { name, known } => {
-                write!(f, "no dialect is called {name}; there are {}, or name a .toml file", known.join(", "))
+                let hint = did_you_mean(name, &known.iter().map(String::as_str).collect::<Vec<_>>());
+                write!(f, "no dialect is called {name}{hint}; there are {}, or name a .toml file", known.join(", "))
             }
             Self::Document { name } => write!(f, "a document cannot be published as {name}"),
             Self::Drive(DriveError::Call(refused @ CallError::Refused(_))) => refused.fmt(f),
@@ -236,13 +232,6 @@ impl fmt::Display for RunError {
             Self::Secret(error) => error.fmt(f),
             Self::Serve(error) => error.fmt(f),
         }
-    }
-}
-
-fn fmt_dialect_file(f: &mut fmt::Formatter<'_>, name: &str, error: &DialectFileError) -> fmt::Result {
-    match error.line {
-        Some(line) => write!(f, "{name}:{line}: {}", error.message),
-        None => write!(f, "{name}: {}", error.message),
     }
 }
 

@@ -69,9 +69,9 @@ pub enum DialectWanted {
     Detect,
     /// A built-in one.
     Named(String),
-    /// The text of an operator's own file, and the file's name for messages.
+    /// The text of an operator's own file.
     File {
-        /// The name.
+        /// The path of the file: for messages, and for what it extends.
         name: String,
         /// The text, in TOML.
         text: String,

@@ -1,6 +1,10 @@
 //! From what was typed to an import that is stored and can be driven. Nothing is sent to the FHIR server here.
 
+use std::fs;
 use std::sync::Arc;
+
+use fhir_import_workflow::Dialect;
+use fhir_import_workflow::dialect::Inputs;
 
 use super::access::Recorded;
 use super::check::{Samples, check_local};
@@ -80,7 +84,7 @@ pub async fn prepare(
     options: &RunOptions,
     say: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Prepared, RunError> {
-    let (dialect, delivery) = choose(setup, &options.dialect).await?;
+    let chosen = choose(setup, &options.dialect).await?;
     let opened = open(discover(&options.inputs).map_err(RunError::Files)?, say)?;
     let secrets = InputSecrets::of(&opened);
     let network = options.access.network(&options.server, &secrets)?;
@@ -88,10 +92,10 @@ pub async fn prepare(
     if let Some(import) = known(setup, options, &inputs_digest)? {
         return Ok(noticed(options, Known { import, secrets }));
     }
-    let listening = listening(options, &opened, delivery)?;
+    let listening = listening(options, &opened, &chosen)?;
     let id = random::id()?;
     let contents = contents(setup, options, opened, &id, say).await?;
-    let draft = Draft { options, id, dialect, inputs_digest: inputs_digest.clone(), contents };
+    let draft = Draft { options, id, dialect: chosen.note, inputs_digest: inputs_digest.clone(), contents };
     match draft.begin(setup, network, listening, say).await {
         Err(RunError::Drive(DriveError::NotSaved(error))) if is_taken(&error) => {
             // Another process began the same import while the files were checked.
@@ -111,42 +115,41 @@ fn noticed(options: &RunOptions, known: Known) -> Prepared {
     if options.key.is_some() { Prepared::Known(known) } else { Prepared::Unfinished(known) }
 }
 
-/// How local files get to a server.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Delivery {
-    /// It comes for them, as far as is known.
-    Fetched,
-    /// They are sent in requests.
-    Sent,
+/// A dialect that was chosen.
+struct Chosen {
+    note: DialectNote,
+    /// What inputs it takes; none while it is to be found out.
+    inputs: Option<Inputs>,
 }
 
-impl Delivery {
-    /// What the definition of a dialect says, as JSON.
-    fn of(definition: &str) -> Self {
-        let definition: Option<serde_json::Value> = serde_json::from_str(definition).ok();
-        let upload = definition.is_some_and(|dialect| dialect.pointer("/inputs/delivery/upload").is_some());
-        if upload { Self::Sent } else { Self::Fetched }
+impl Chosen {
+    fn of(note: DialectNote, definition: &str) -> Self {
+        let dialect = Dialect::from_json(definition).ok();
+        Self { note, inputs: dialect.map(|dialect| dialect.inputs) }
+    }
+
+    /// Whether files are sent in requests, instead of being fetched.
+    fn sends_files(&self) -> bool {
+        self.inputs.as_ref().is_some_and(|inputs| inputs.upload_bytes() > 0)
     }
 }
 
-async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<(DialectNote, Delivery), RunError> {
+async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<Chosen, RunError> {
     let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
     match wanted {
-        DialectWanted::Detect => Ok((DialectNote::Detect, Delivery::Fetched)),
+        DialectWanted::Detect => Ok(Chosen { note: DialectNote::Detect, inputs: None }),
         DialectWanted::Named(name) => match builtin.iter().find(|dialect| dialect.name == *name) {
-            Some(dialect) => Ok((DialectNote::Named(name.clone()), Delivery::of(&dialect.definition))),
+            Some(dialect) => Ok(Chosen::of(DialectNote::Named(name.clone()), &dialect.definition)),
             None => {
                 let known = builtin.into_iter().map(|dialect| dialect.name).collect();
                 Err(RunError::DialectUnknown { name: name.clone(), known })
             }
         },
-        DialectWanted::File { name, text } => match read_dialect(text, &builtin) {
-            Ok(file) => {
-                let delivery = Delivery::of(&file.definition);
-                Ok((DialectNote::Defined(file.definition), delivery))
-            }
-            Err(error) => Err(RunError::DialectFile { name: name.clone(), error }),
-        },
+        DialectWanted::File { name, text } => {
+            let file = read_dialect(name, text, &builtin, &|path| fs::read_to_string(path));
+            let definition = file.map_err(RunError::DialectFile)?.definition;
+            Ok(Chosen::of(DialectNote::Defined(definition.clone()), &definition))
+        }
     }
 }
 
@@ -166,8 +169,8 @@ fn known(setup: &Setup, options: &RunOptions, inputs_digest: &str) -> Result<Opt
 }
 
 /// Files that the server comes for must be served; documents can be, where somebody said how or it is clear.
-fn listening(options: &RunOptions, opened: &[Opened], delivery: Delivery) -> Result<Option<Listening>, RunError> {
-    let local = delivery == Delivery::Fetched && opened.iter().any(|input| input.local().is_some());
+fn listening(options: &RunOptions, opened: &[Opened], chosen: &Chosen) -> Result<Option<Listening>, RunError> {
+    let local = !chosen.sends_files() && opened.iter().any(|input| input.local().is_some());
     let possible = options.serve.is_some() || options.server.is_loopback();
     (local || possible).then(|| listen(&options.server, options.serve.as_ref())).transpose()
 }
@@ -411,18 +414,21 @@ mod tests {
 
     #[test]
     fn files_for_a_server_that_takes_them_in_requests_need_not_be_served() {
-        assert_eq!(Delivery::of(r#"{"inputs":{"delivery":{"upload":2000000}}}"#), Delivery::Sent);
-        for fetched in [r#"{"inputs":{"delivery":"folder"}}"#, r#"{"inputs":{}}"#, "{}", ""] {
-            assert_eq!(Delivery::of(fetched), Delivery::Fetched, "{fetched}");
-        }
+        let chosen = |name: &str| {
+            let file = format!("{}/../../guest/dialects/dialects/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let dialect: Dialect = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            Chosen::of(DialectNote::Named(name.to_owned()), &serde_json::to_string(&dialect).unwrap())
+        };
+        let unknown = Chosen { note: DialectNote::Detect, inputs: None };
+        assert!(chosen("sazare").sends_files() && !chosen("hapi").sends_files() && !unknown.sends_files());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Patient.ndjson");
         std::fs::write(&path, "{}\n").unwrap();
         let opened = || open(discover([path.to_str().unwrap()]).unwrap(), &mut |_| {}).unwrap();
         let server = super::super::Server::parse("https://fhir.example.org/fhir").unwrap();
         let options = RunOptions::new(server, [String::new()]);
-        assert!(matches!(listening(&options, &opened(), Delivery::Fetched), Err(RunError::NotServed { .. })));
-        assert!(listening(&options, &opened(), Delivery::Sent).unwrap().is_none());
+        assert!(matches!(listening(&options, &opened(), &unknown), Err(RunError::NotServed { .. })));
+        assert!(listening(&options, &opened(), &chosen("sazare")).unwrap().is_none());
         let input = unchecked(opened().remove(0)).unwrap();
         let (note, url, file) = place(3, &input, None).unwrap();
         assert!(matches!(note, InputNote::Local(_)) && url == "upload:3/Patient.ndjson" && file.is_none(), "{url}");
