@@ -128,7 +128,7 @@ async fn a_recording_becomes_a_case() {
     let url = transcript.split('"').find(|text| text.ends_with(".ndjson")).unwrap();
     let toml = format!(
         "title = \"x\"\nsource = \"recorded\"\ndialect = \"hapi\"\n[[inputs]]\ntype = \"Patient\"\nurl = \"{url}\"\n\
-         [expect]\noutcome = \"succeeded\"\nimported = 1\n"
+         [expect]\noutcome = \"succeeded\"\n"
     );
     std::fs::write(case.join("case.toml"), toml).unwrap();
     std::fs::write(case.join("transcript.http"), transcript).unwrap();

@@ -425,6 +425,7 @@ fn a_result_that_is_refused_is_for_a_person_and_one_that_is_late_is_asked_for_ag
     play.exchange("GET /jobs/1/result", outcome(400, "the job was cancelled"));
     let pause = play.paused(PauseReason::AnswerNotUnderstood);
     assert!(pause.message.contains("400 application/fhir+json: the job was cancelled"), "{}", pause.message);
+    play.now_ms += FLOOR_MS;
     play.resolve(&Decision::Continue).exchange("GET /jobs/1/result", json_answer(200, &json!({ "output": [] })));
     play.ended(Outcome::Succeeded);
 }
