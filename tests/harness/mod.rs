@@ -12,5 +12,5 @@ pub(crate) mod rig;
 pub(crate) mod running;
 pub(crate) mod scribe;
 pub(crate) mod servers;
-pub(crate) mod shelf;
 pub(crate) mod tls;
+pub(crate) mod wire;
