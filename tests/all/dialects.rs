@@ -151,13 +151,13 @@ async fn a_lost_answer_to_a_kick_off_is_recovered_to_one_job() {
         let script = json!({ "faults": [{ "on": "kick-off", "nth": 1, "action": "accept-then-drop" }] });
         let (rig, id, end, seen) = run(row, script).await;
         let (kick_offs, end) = match row.lost {
-            Lost::IsAskedOf => {
+            Lost::AskedOf => {
                 assert_eq!(paused(server, end), PauseReason::SubmitUnknown, "{server}");
                 rig.resolve(&id, &Decision::Adopt(rig.job_url())).await.unwrap();
                 (1, rig.drive(&id).await.0)
             }
-            Lost::IsSentAgain => (2, end),
-            Lost::IsFound => (1, end),
+            Lost::SentAgain => (2, end),
+            Lost::Found => (1, end),
         };
         let report = done(server, end);
         assert_eq!(report.outcome, Outcome::Succeeded, "{server}: {report:?}\n{:?}", seen.events);
@@ -176,12 +176,12 @@ async fn a_kick_off_that_never_arrived_is_sent_again_where_that_is_safe() {
         let script = json!({ "faults": [{ "on": "kick-off", "nth": 1, "action": "drop" }] });
         let (rig, id, end, _) = run(row, script).await;
         let end = match row.lost {
-            Lost::IsAskedOf => {
+            Lost::AskedOf => {
                 assert_eq!(paused(server, end), PauseReason::SubmitUnknown, "{server}");
                 rig.resolve(&id, &Decision::Resubmit).await.unwrap();
                 rig.drive(&id).await.0
             }
-            Lost::IsSentAgain | Lost::IsFound => end,
+            Lost::SentAgain | Lost::Found => end,
         };
         assert_eq!(done(server, end).outcome, Outcome::Succeeded, "{server}");
         assert_eq!((rig.sandbox.jobs(), rig.sandbox.stored()), (row.kick_offs, RESOURCES), "{server}");

@@ -44,11 +44,11 @@ pub(super) enum Cancel {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Lost {
     /// A person looks at the server.
-    IsAskedOf,
+    AskedOf,
     /// The server gives the same job for the same kick-off.
-    IsSentAgain,
+    SentAgain,
     /// The job stands in a list.
-    IsFound,
+    Found,
 }
 
 impl Row {
@@ -71,7 +71,7 @@ const fn row(server: Personality) -> Row {
         classes: true,
         unfetched: Some(ends(Failed, None, None)),
         cancel: Cancel::Deletes,
-        lost: Lost::IsAskedOf,
+        lost: Lost::AskedOf,
         kick_offs: 1,
     }
 }
@@ -92,14 +92,14 @@ pub(super) const TABLE: [Row; 18] = [
         rejected: UNCOUNTED,
         unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
         cancel: Cancel::No("Aidbox documents no request"),
-        lost: Lost::IsSentAgain,
+        lost: Lost::SentAgain,
         ..row(Personality::AidboxV2)
     },
     Row {
         imported: None,
         rejected: UNCOUNTED,
         unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
-        lost: Lost::IsSentAgain,
+        lost: Lost::SentAgain,
         ..row(Personality::BulkSubmit)
     },
     Row {
@@ -107,10 +107,10 @@ pub(super) const TABLE: [Row; 18] = [
         rejected: UNCOUNTED,
         unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
         cancel: Cancel::No("no request that cancels a submission"),
-        lost: Lost::IsSentAgain,
+        lost: Lost::SentAgain,
         ..row(Personality::BulkSubmitArgonaut)
     },
-    Row { classes: false, lost: Lost::IsFound, cancel: Cancel::DeletesByForce, ..row(Personality::Google) },
+    Row { classes: false, lost: Lost::Found, cancel: Cancel::DeletesByForce, ..row(Personality::Google) },
     Row {
         rejected: ends(Failed, Some(2), Some(1)),
         cancel: Cancel::No("HAPI FHIR has no request"),
@@ -119,11 +119,11 @@ pub(super) const TABLE: [Row; 18] = [
     Row {
         classes: false,
         cancel: Cancel::No("HealthLake has no request"),
-        lost: Lost::IsSentAgain,
+        lost: Lost::SentAgain,
         ..row(Personality::Healthlake)
     },
     Row { classes: false, ..row(Personality::Ibm) },
-    Row { cancel: Cancel::DeletesByForce, lost: Lost::IsSentAgain, ..row(Personality::Microsoft) },
+    Row { cancel: Cancel::DeletesByForce, lost: Lost::SentAgain, ..row(Personality::Microsoft) },
     Row { cancel: Cancel::No("OctoFHIR answers a DELETE"), ..row(Personality::Octofhir) },
     Row {
         imported: None,
@@ -137,7 +137,7 @@ pub(super) const TABLE: [Row; 18] = [
         imported: None,
         rejected: FAILED,
         cancel: Cancel::DeletesByForce,
-        lost: Lost::IsSentAgain,
+        lost: Lost::SentAgain,
         ..row(Personality::Pathling)
     },
     Row {
@@ -149,7 +149,7 @@ pub(super) const TABLE: [Row; 18] = [
     Row {
         unfetched: None,
         cancel: Cancel::No("no job in flight"),
-        lost: Lost::IsSentAgain,
+        lost: Lost::SentAgain,
         kick_offs: 2,
         ..row(Personality::Sazare)
     },
