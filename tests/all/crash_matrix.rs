@@ -23,6 +23,8 @@ mod dying;
 
 use cell::{Came, run_cell};
 
+use fhir_import_sandbox::Personality;
+
 use crate::harness::disk::Death;
 
 /// When the client dies.
@@ -100,11 +102,42 @@ fn expected(point: Point, class: Class, death: Death) -> Came {
     }
 }
 
+/// The test dialect of a class.
+fn practised(class: Class) -> Personality {
+    match class {
+        Class::A => Personality::SameBytes,
+        Class::B => Personality::CallerKey,
+        Class::C => Personality::Listed,
+        Class::D => Personality::SmartManifest,
+    }
+}
+
+/// Built-in dialects of each class: one kind of death a point, and no K9, since none of them reads error files here.
+const BUILT_IN: [(Personality, Class); 6] = [
+    (Personality::Microsoft, Class::A),
+    (Personality::Pathling, Class::A),
+    (Personality::AidboxV2, Class::B),
+    (Personality::Google, Class::C),
+    (Personality::Ibm, Class::D),
+    (Personality::Octofhir, Class::D),
+];
+
+#[tokio::test]
+async fn a_crash_at_each_point_with_servers_of_each_class() {
+    for (server, class) in BUILT_IN {
+        for (index, point) in Point::ALL.into_iter().enumerate().filter(|(_, point)| *point != Point::K9) {
+            let death = Death::ALL[index % Death::ALL.len()];
+            let came = run_cell(point, server, death).await;
+            assert_eq!(came, expected(point, class, death), "{point:?}, {server}, {death:?}");
+        }
+    }
+}
+
 async fn row(class: Class) {
     let mut cells = 0;
     for point in Point::ALL {
         for death in Death::ALL {
-            let came = run_cell(point, class, death).await;
+            let came = run_cell(point, practised(class), death).await;
             assert_eq!(came, expected(point, class, death), "{point:?}, class {class:?}, {death:?}");
             cells += 1;
         }

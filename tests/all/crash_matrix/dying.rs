@@ -130,7 +130,8 @@ impl std::fmt::Debug for DyingWire {
 impl DyingWire {
     async fn convey(&self, request: Request<Bytes>) -> std::result::Result<Carried, NetError> {
         let (kick_off, url) = (request.method() == http::Method::POST, request.uri().to_string());
-        let (reads_errors, reads_back) = (url.contains("/errors-"), url.contains("/Patient/"));
+        let (reads_errors, reads_back) =
+            (url.contains("/errors-"), url.contains("/Patient/") || url.contains("/Patient?_id="));
         match self.point {
             Some(Point::K3 | Point::K4) if kick_off => return self.dies.forever().await,
             Some(Point::K9) if reads_errors => return self.dies.forever().await,

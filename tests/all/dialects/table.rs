@@ -77,20 +77,22 @@ const fn row(server: Personality) -> Row {
 }
 
 const UNCOUNTED: Ends = ends(FinishedWithErrors, None, Some(1));
+/// A file counts as one, and more than two resources are missing.
+const UNREAD: Ends = ends(VerificationFailed, None, Some(2));
 const FAILED: Ends = ends(Failed, None, None);
 
 pub(super) const TABLE: [Row; 18] = [
     Row {
         imported: Some(3),
         rejected: UNCOUNTED,
-        unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
+        unfetched: Some(UNREAD),
         cancel: Cancel::No("Aidbox documents no request"),
         ..row(Personality::Aidbox)
     },
     Row {
         imported: None,
         rejected: UNCOUNTED,
-        unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
+        unfetched: Some(UNREAD),
         cancel: Cancel::No("Aidbox documents no request"),
         lost: Lost::SentAgain,
         ..row(Personality::AidboxV2)
@@ -98,19 +100,19 @@ pub(super) const TABLE: [Row; 18] = [
     Row {
         imported: None,
         rejected: UNCOUNTED,
-        unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
+        unfetched: Some(UNREAD),
         lost: Lost::SentAgain,
         ..row(Personality::BulkSubmit)
     },
     Row {
         imported: None,
         rejected: UNCOUNTED,
-        unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
+        unfetched: Some(UNREAD),
         cancel: Cancel::No("no request that cancels a submission"),
         lost: Lost::SentAgain,
         ..row(Personality::BulkSubmitArgonaut)
     },
-    Row { classes: false, lost: Lost::Found, cancel: Cancel::DeletesByForce, ..row(Personality::Google) },
+    Row { classes: false, lost: Lost::Found, ..row(Personality::Google) },
     Row {
         rejected: ends(Failed, Some(2), Some(1)),
         cancel: Cancel::No("HAPI FHIR has no request"),
@@ -153,13 +155,8 @@ pub(super) const TABLE: [Row; 18] = [
         kick_offs: 2,
         ..row(Personality::Sazare)
     },
-    Row { unfetched: Some(ends(FinishedWithErrors, Some(0), Some(2))), ..row(Personality::SmartManifest) },
-    Row {
-        imported: None,
-        rejected: UNCOUNTED,
-        unfetched: Some(ends(FinishedWithErrors, None, Some(2))),
-        ..row(Personality::SmartPnp)
-    },
+    Row { unfetched: Some(ends(VerificationFailed, Some(0), Some(2))), ..row(Personality::SmartManifest) },
+    Row { imported: None, rejected: UNCOUNTED, unfetched: Some(UNREAD), ..row(Personality::SmartPnp) },
     Row {
         rejected: ends(Failed, Some(2), Some(1)),
         cancel: Cancel::No("Smile CDR has no request"),

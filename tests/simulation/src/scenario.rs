@@ -29,6 +29,8 @@ pub enum Tells {
     HowMany,
     /// In which files they are.
     WhichFiles,
+    /// How many they are, in a file that has to be read; and when a job is over, one poll more is told that it runs.
+    InFiles,
     /// Nothing, not even that the job ended.
     Nothing,
 }
@@ -58,7 +60,7 @@ pub const KINDS: &[Kind] = &[
     Kind::built_in(Personality::Octofhir),
     Kind::built_in(Personality::Pathling),
     Kind::built_in(Personality::Pathling7),
-    Kind::built_in(Personality::SmartPnp),
+    Kind { tells: Tells::InFiles, ..Kind::built_in(Personality::SmartPnp) },
     Kind::built_in(Personality::Smile),
     Kind::built_in(Personality::UdsPlus),
     Kind { tells: Tells::WhichFiles, ..Kind::built_in(Personality::Aidbox) },
