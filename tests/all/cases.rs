@@ -13,8 +13,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fhir_import::Importer;
+use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
 use fhir_import_simulation::Native;
 
+use crate::harness::cli::Desk;
 use crate::harness::rig::engine;
 use case::Case;
 use play::{Stage, play};
@@ -105,4 +107,30 @@ async fn a_case_whose_exchanges_do_not_fit_says_which() {
     assert!(why.contains("the outcome should be failed, but it is succeeded"), "{why}");
     say(case, &(poll.to_owned() + end));
     problems(desk.path()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_becomes_a_case() {
+    let script = Script { retry_after: Some("1".to_owned()), ..Script::default() };
+    let server = Sandbox::start(Config { personality: Personality::Hapi, port: 0, script }).await.unwrap();
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n");
+    let run =
+        ["run", "--server", &server.base_url(), "--dialect", "hapi", "--record", "record", file.to_str().unwrap()];
+    let ran = desk.run(run);
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    let case = folders(&desk.path("record")).remove(0);
+    let recorded = std::fs::read_to_string(case.join("transcript.http")).unwrap();
+    // What was read back has other ids in a recording; the rest is the case.
+    let of_the_job = recorded.split_inclusive("\n\n### ").filter(|block| block.contains("/$import"));
+    let transcript = of_the_job.collect::<String>().trim_end_matches("### ").to_owned();
+    let url = transcript.split('"').find(|text| text.ends_with(".ndjson")).unwrap();
+    let toml = format!(
+        "title = \"x\"\nsource = \"recorded\"\ndialect = \"hapi\"\n[[inputs]]\ntype = \"Patient\"\nurl = \"{url}\"\n\
+         [expect]\noutcome = \"succeeded\"\n"
+    );
+    std::fs::write(case.join("case.toml"), toml).unwrap();
+    std::fs::write(case.join("transcript.http"), transcript).unwrap();
+    problems(&case).await.unwrap();
 }

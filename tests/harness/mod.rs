@@ -13,5 +13,5 @@ pub(crate) mod riverside;
 pub(crate) mod running;
 pub(crate) mod scribe;
 pub(crate) mod servers;
-pub(crate) mod shelf;
 pub(crate) mod tls;
+pub(crate) mod wire;

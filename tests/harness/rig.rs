@@ -15,12 +15,12 @@ use fhir_import::{
 };
 use fhir_import_records::{CheckOptions, Checker};
 use fhir_import_sandbox::{Config, Endpoint, Files, Personality, Sandbox, Script, World};
+use fhir_import_simulation::{Shelf, servers};
 use tempfile::TempDir;
 use url::Url;
 
 use crate::harness::files::FileHost;
-use crate::harness::servers;
-use crate::harness::shelf::{Shelf, ShortWire};
+use crate::harness::wire::ShortWire;
 
 /// Compiled once for all tests.
 pub(crate) fn engine() -> Engine {
@@ -172,6 +172,12 @@ impl Rig {
             shelf.put(&format!("{}/{}", servers::DOCUMENTS, document.name), document.content.clone());
         }
         begin_started(self.clock.as_ref(), &self.journal, new, started).unwrap()
+    }
+
+    /// Takes a file away, so that the practice server, which must be in this process, cannot fetch it.
+    pub(crate) fn unshelve(&self, url: &str) {
+        let Offered::Given(shelf) = &self.files else { panic!("the files are served") };
+        shelf.remove(url);
     }
 
     /// Lets the files of a request be sent to the server, which must be in this process.

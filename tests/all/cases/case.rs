@@ -115,8 +115,8 @@ pub(super) struct Detected {
     pub(super) candidates: Vec<String>,
 }
 
-fn sample(reference: &String) -> Sample {
-    Sample { reference: reference.clone(), fingerprint: String::new() }
+fn sample(reference: &str) -> Sample {
+    Sample { reference: reference.to_owned(), fingerprint: String::new() }
 }
 
 fn base() -> String {
@@ -153,7 +153,7 @@ impl Case {
             base_url: self.base.clone(),
             dialect,
             inputs: self.inputs(),
-            samples: self.samples.iter().map(sample).collect(),
+            samples: self.samples.iter().map(|reference| sample(reference)).collect(),
             expected: Vec::new(),
             settings: self.settings.clone().into_iter().collect(),
             documents_url: Some("http://files.example.org/documents".to_owned()),

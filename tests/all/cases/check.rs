@@ -60,7 +60,7 @@ impl Wrong {
             // A wait with jitter in it has no number that says something.
             (Expect { next: Some(wanted), .. }, Next::Wait(_)) if wanted == "wait" => {}
             (Expect { next: Some(wanted), .. }, next) => {
-                self.same("what comes next", wanted, &shown(next, played.now_ms))
+                self.same("what comes next", wanted, &shown(next, played.now_ms));
             }
             _ => self
                 .0

@@ -2,7 +2,8 @@
 //!
 //! Of a request, only method and URL must be there; what else is there must be what is sent. A header without a value
 //! must not be sent. Times are for the reader. In answers, `{{bom}}`, `{{cr}}`, `{{lf}}` and `{{blanks N}}` stand for
-//! what cannot be seen in a file, and a body is written as its `charset` says.
+//! what cannot be seen in a file, and a body is written as its `charset` says, with `?`
+//! for what that has not.
 
 use std::str::Lines;
 
@@ -73,7 +74,7 @@ fn reply_of(text: &str) -> Result<Reply, String> {
         None => (body, None),
     };
     let latin1 = headers.iter().any(|(_, value)| value.to_ascii_lowercase().contains("charset=iso-8859-1"));
-    Ok(Reply::Answer { status, headers, body: encoded(&invisible(&body)?, latin1)?, broken })
+    Ok(Reply::Answer { status, headers, body: encoded(&invisible(&body)?, latin1), broken })
 }
 
 fn headers(lines: &mut Lines<'_>) -> Result<Vec<(String, String)>, String> {
@@ -99,9 +100,9 @@ fn invisible(text: &str) -> Result<String, String> {
     Ok(text)
 }
 
-fn encoded(text: &str, latin1: bool) -> Result<Vec<u8>, String> {
+fn encoded(text: &str, latin1: bool) -> Vec<u8> {
     if !latin1 {
-        return Ok(text.as_bytes().to_vec());
+        return text.as_bytes().to_vec();
     }
-    text.chars().map(|c| u8::try_from(u32::from(c)).map_err(|_| format!("{c:?} is not in ISO-8859-1"))).collect()
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
 }

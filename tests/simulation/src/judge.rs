@@ -12,6 +12,7 @@ use fhir_import_workflow::pace::FLOOR_MS;
 use fhir_import_workflow::plan::Plan;
 
 use crate::answer;
+use crate::scenario::Tells;
 use crate::wire::Sent;
 use crate::world::{Ended, POLL_MAX_MS};
 
@@ -121,7 +122,7 @@ fn true_words(ended: &Ended, job: Option<&JobRecord>) -> Vec<Outcome> {
 fn crossed(ended: &Ended, job: &JobRecord) -> bool {
     let length_ms = ended.scenario.script.job_ms.unwrap_or(0);
     let over_ms = job.created_ms.saturating_add_signed(-ended.scenario.server_offset_ms).saturating_add(length_ms);
-    let mut deletes = ended.sent.iter().filter(|sent| sent.method == "DELETE" && sent.url == job.status_url);
+    let mut deletes = ended.sent.iter().filter(|sent| sent.cancels() == Some(&job.status_url));
     deletes.any(|delete| {
         let late_ms = if ended.clock_sets > 0 && is_after_a_death(ended, delete) { u64::MAX } else { ON_THE_WAY_MS };
         (over_ms..over_ms.saturating_add(late_ms)).contains(&delete.at_ms)
@@ -137,10 +138,15 @@ fn is_after_a_death(ended: &Ended, sent: &Sent) -> bool {
 fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {
     let lies = ended.scenario.script.lie_drop > 0 || ended.scenario.script.lie_count != 0;
     let rejected = job.refused > 0 || ended.scenario.missing_file;
+    let tells = ended.scenario.kind.tells;
     match job.fate {
+        // That one of its files failed is what this server calls a failure.
+        Fate::Failed if tells == Tells::WhichFiles => vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed],
         Fate::Failed => vec![Outcome::Failed],
+        // Only what is read back shows that something is not there, or that anything is.
+        Fate::Ended if tells == Tells::Nothing && (rejected || unread(ended)) => vec![Outcome::VerificationFailed],
         // A file that the server could not fetch is one rejection to it, and to us as many missing resources.
-        Fate::Ended if rejected && (lies || ended.scenario.missing_file) => {
+        Fate::Ended if rejected && (lies || ended.scenario.missing_file || tells == Tells::WhichFiles) => {
             vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed]
         }
         Fate::Ended if rejected => vec![Outcome::FinishedWithErrors],
@@ -165,10 +171,10 @@ fn fates(ended: &Ended) -> Vec<(Fate, u64, u64)> {
 
 fn polls_keep_their_distance(ended: &Ended) -> Result<(), String> {
     let mut last: BTreeMap<&str, &Sent> = BTreeMap::new();
-    let is_poll = |sent: &&Sent| sent.method == "GET" && ended.jobs.iter().any(|job| job.status_url == sent.url);
-    for poll in ended.sent.iter().filter(is_poll) {
+    let polled = |sent: &Sent| ended.jobs.iter().map(|job| job.status_url.as_str()).find(|url| sent.polls(url));
+    for (url, poll) in ended.sent.iter().filter_map(|sent| Some((polled(sent)?, sent))) {
         // A process that died may come back too early, once.
-        if let Some(before) = last.insert(&poll.url, poll)
+        if let Some(before) = last.insert(url, poll)
             && before.life == poll.life
         {
             // A person who cancels is not kept waiting for what the server asked of polls.
@@ -209,7 +215,11 @@ fn counts_are_the_servers(ended: &Ended) -> Result<(), String> {
     let jobs: Vec<_> = ended.jobs.iter().filter(|job| job.fate == Fate::Ended).collect();
     let script = &ended.scenario.script;
     let one = ended.scenario.jobs() == 1;
-    let honest = one && script.lie_drop == 0 && script.lie_count == 0 && !ended.scenario.missing_file;
+    let honest = one
+        && ended.scenario.kind.tells != Tells::WhichFiles
+        && script.lie_drop == 0
+        && script.lie_count == 0
+        && !ended.scenario.missing_file;
     let by_the_server = matches!(report.outcome, Outcome::Succeeded | Outcome::FinishedWithErrors);
     let (imported, rejected) = (report.imported, report.rejected.unwrap_or(0));
     let says = |job: &&JobRecord| imported.is_none_or(|imported| imported == job.stored) && rejected == job.refused;
@@ -233,10 +243,10 @@ fn stored_is_replayed(ended: &Ended) -> Result<(), String> {
 }
 
 fn cancels_are_asked_for(ended: &Ended) -> Result<(), String> {
-    let deletes: Vec<&Sent> = ended.sent.iter().filter(|sent| sent.method == "DELETE").collect();
-    let stray = deletes.iter().find(|sent| !ended.jobs.iter().any(|job| job.status_url == sent.url));
+    let deletes: Vec<&str> = ended.sent.iter().filter_map(Sent::cancels).collect();
+    let stray = deletes.iter().find(|url| !ended.jobs.iter().any(|job| job.status_url == **url));
     match (stray, deletes.len()) {
-        (Some(sent), _) => Err(format!("{} is not our job", sent.url)),
+        (Some(url), _) => Err(format!("{url} is not our job")),
         (None, 1..) if ended.acts.cancels == 0 => Err("nobody asked".to_owned()),
         _ => Ok(()),
     }

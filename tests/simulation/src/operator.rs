@@ -53,7 +53,7 @@ fn careful(pause: &Pause, sandbox: &Sandbox, script: &Script) -> Decision {
     let there = jobs.iter().rev().find(unknown);
     match pause.reason {
         PauseReason::SubmitUnknown | PauseReason::UntrustedStatusUrl => match there {
-            Some(job) => Decision::Adopt(job.status_url.clone()),
+            Some(job) => Decision::Adopt(handle(job)),
             None => Decision::Resubmit,
         },
         PauseReason::Credentials => {
@@ -69,10 +69,15 @@ fn careful(pause: &Pause, sandbox: &Sandbox, script: &Script) -> Decision {
         PauseReason::AnswerNotUnderstood => Decision::Continue,
         // The person remembers when the command was typed, and knows that job.
         PauseReason::NotOurJob => match jobs.iter().rev().find(|job| job.fate != Fate::Lost) {
-            Some(job) => Decision::Adopt(job.status_url.clone()),
+            Some(job) => Decision::Adopt(handle(job)),
             None => Decision::GiveUp,
         },
     }
+}
+
+/// The status URL, or the id where a job has no URL of its own.
+fn handle(job: &JobRecord) -> String {
+    job.status_url.split_once("/?JobId=").map_or(&*job.status_url, |(_, id)| id).to_owned()
 }
 
 fn offered(pause: &Pause, decision: &Decision) -> bool {

@@ -18,6 +18,19 @@ pub struct Kind {
     pub dialect_file: Option<&'static str>,
     /// How the files are spread over jobs.
     pub jobs: Jobs,
+    /// What it tells of resources that it rejects.
+    pub tells: Tells,
+}
+
+/// What a server tells of resources that it rejects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tells {
+    /// How many they are.
+    HowMany,
+    /// In which files they are.
+    WhichFiles,
+    /// Nothing, not even that the job ended.
+    Nothing,
 }
 
 /// How the files of an import are spread over jobs.
@@ -29,13 +42,28 @@ pub enum Jobs {
     OneByOne,
 }
 
-/// All servers of the simulation.
+/// All servers of the simulation: all but sazare, which has no jobs to be judged by.
 pub const KINDS: &[Kind] = &[
     Kind::new(Personality::Hapi, None),
     Kind::new(Personality::SmartManifest, None),
     Kind::new(Personality::SameBytes, Some(include_str!("../../dialects/same-bytes.toml"))),
     Kind::new(Personality::CallerKey, Some(include_str!("../../dialects/caller-key.toml"))),
     Kind::new(Personality::Listed, Some(include_str!("../../dialects/listed.toml"))),
+    Kind::built_in(Personality::BulkSubmit),
+    Kind::built_in(Personality::BulkSubmitArgonaut),
+    Kind::built_in(Personality::Google),
+    Kind::built_in(Personality::Healthlake),
+    Kind::built_in(Personality::Ibm),
+    Kind::built_in(Personality::Microsoft),
+    Kind::built_in(Personality::Octofhir),
+    Kind::built_in(Personality::Pathling),
+    Kind::built_in(Personality::Pathling7),
+    Kind::built_in(Personality::SmartPnp),
+    Kind::built_in(Personality::Smile),
+    Kind::built_in(Personality::UdsPlus),
+    Kind { tells: Tells::WhichFiles, ..Kind::built_in(Personality::Aidbox) },
+    Kind { tells: Tells::WhichFiles, ..Kind::built_in(Personality::AidboxV2) },
+    Kind { tells: Tells::Nothing, ..Kind::built_in(Personality::Onfhir) },
     Kind {
         jobs: Jobs::OneByOne,
         ..Kind::new(Personality::SmartManifest, Some(include_str!("../../dialects/one-by-one.toml")))
@@ -44,13 +72,23 @@ pub const KINDS: &[Kind] = &[
 
 impl Kind {
     const fn new(personality: Personality, dialect_file: Option<&'static str>) -> Self {
-        Self { personality, dialect_file, jobs: Jobs::One }
+        Self { personality, dialect_file, jobs: Jobs::One, tells: Tells::HowMany }
+    }
+
+    const fn built_in(personality: Personality) -> Self {
+        Self::new(personality, None)
     }
 
     /// Whether a second kick-off of the same bytes is no second job.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        matches!(self.personality, Personality::SameBytes | Personality::CallerKey)
+        use Personality::{
+            AidboxV2, BulkSubmit, BulkSubmitArgonaut, CallerKey, Healthlake, Microsoft, Pathling, SameBytes,
+        };
+        matches!(
+            self.personality,
+            AidboxV2 | BulkSubmit | BulkSubmitArgonaut | CallerKey | Healthlake | Microsoft | Pathling | SameBytes
+        )
     }
 
     /// What the operator says of the dialect.

@@ -27,6 +27,8 @@ pub struct Sent {
     pub method: String,
     /// Where to.
     pub url: String,
+    /// The body.
+    pub body: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
     /// Whether the server got it.
@@ -37,6 +39,27 @@ pub struct Sent {
     pub retry_after: Vec<String>,
     /// Which life of the client's process it was.
     pub life: u32,
+}
+
+impl Sent {
+    /// Whether it asks how a job stands, which is known by the URL of its status.
+    #[must_use]
+    pub fn polls(&self, status_url: &str) -> bool {
+        match status_url.split_once("/?JobId=") {
+            Some((origin, id)) => self.method == "POST" && self.url.starts_with(origin) && self.body.contains(id),
+            None => self.method == "GET" && self.url == status_url,
+        }
+    }
+
+    /// The status URL of the job that it is to cancel.
+    #[must_use]
+    pub fn cancels(&self) -> Option<&str> {
+        match self.method.as_str() {
+            "DELETE" => Some(&self.url),
+            "POST" => self.url.strip_suffix(":cancel"),
+            _ => None,
+        }
+    }
 }
 
 /// What the network does with a request.
@@ -182,6 +205,7 @@ impl SimulatedWire {
             at_ms: self.time.now_ms(),
             method: request.method().to_string(),
             url: request.uri().to_string(),
+            body: String::from_utf8_lossy(request.body()).into_owned(),
             authorization: header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             arrived,
             status: None,

@@ -1,17 +1,16 @@
 //! One import from its request to its end, over as many lives of the client's process as it takes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use fhir_import::contract::{
-    Decision, DialectChoice, ExpectedCount, Input, Next, Outcome, Policy, Purpose, Report, Request, Sample,
+    Decision, DialectChoice, ExpectedCount, Input, Next, Outcome, Policy, Purpose, Report, Request, Sample, Started,
 };
 use fhir_import::journal::{Holder, ImportId, Journal, SameInputs, StoredTransition};
 use fhir_import::net::{AllowList, Origin};
 use fhir_import::secrets::{Credential, Secrets};
 use fhir_import::{
-    Begin, Budgets, Decisions, DriveError, End, Network, SharedClock, Stop, Watch, begin, drive, not_before, resolve,
+    Begin, Budgets, Decisions, DriveError, End, Network, SharedClock, Stop, Watch, begin_started, drive, not_before,
+    resolve,
 };
 use fhir_import_records::{CheckOptions, Checker};
 use fhir_import_sandbox::{Config, JobRecord, Sandbox, World};
@@ -21,7 +20,9 @@ use crate::chance::Chance;
 use crate::death::Death;
 use crate::disk::Disk;
 use crate::operator::{Acts, LOOKS_AFTER_MS, ours};
-use crate::scenario::{HOUR_MS, Operator, Scenario};
+use crate::scenario::{HOUR_MS, Kind, Operator, Scenario};
+use crate::servers;
+use crate::shelf::Shelf;
 use crate::time::{ClientClock, ServerClock, Time};
 use crate::wire::{Sent, SimulatedWire};
 
@@ -88,6 +89,7 @@ struct Stage {
     wire: Arc<SimulatedWire>,
     disk: Disk,
     files: Vec<(&'static str, String)>,
+    shelf: Arc<Shelf>,
     id: ImportId,
 }
 
@@ -98,16 +100,11 @@ impl Stage {
         let death = Death::default();
         let files = files(scenario);
         let server_clock = ServerClock { time: time.clone(), offset_ms: scenario.server_offset_ms };
-        let served: BTreeMap<String, Bytes> = files
-            .iter()
-            .skip(usize::from(scenario.missing_file))
-            .map(|(kind, text)| (url(kind), text.clone().into()))
-            .collect();
-        let world = World {
-            clock: Arc::new(server_clock),
-            files: Arc::new(move |url: &str| served.get(url).cloned()),
-            seed: Some(seed),
-        };
+        let shelf = Arc::new(Shelf::default());
+        for (kind, text) in files.iter().skip(usize::from(scenario.missing_file)) {
+            shelf.put(&url(scenario, kind), text.clone());
+        }
+        let world = World { clock: Arc::new(server_clock), files: shelf.clone(), seed: Some(seed) };
         let config = Config { personality: scenario.kind.personality, port: 0, script: scenario.script.clone() };
         let sandbox = Arc::new(Sandbox::in_process(config, world));
         // Somebody imports the same files, too: only their age tells these jobs from ours.
@@ -120,14 +117,15 @@ impl Stage {
         let disk = Disk::new(Chance::of(seed, 2).with_odds(weather.disk), death.clone());
         let id = format!("{seed:016x}{seed:016x}").parse().expect("32 hex digits are an id");
         let clock = Arc::new(ClientClock::new(time.clone()));
-        Self { time, clock, death, sandbox, wire: Arc::new(wire), disk, files, id }
+        Self { time, clock, death, sandbox, wire: Arc::new(wire), disk, files, shelf, id }
     }
 
-    fn network(&self) -> Network {
+    fn network(&self, kind: Kind) -> Network {
         let base: Url = self.sandbox.base_url().parse().expect("the practice server has a base URL");
         let mut secrets = Secrets::default();
+        let credential = servers::credential(kind.personality).unwrap_or(Credential::Bearer(TOKEN.into()));
         let origin = Origin::of(&base).expect("the base URL has an origin");
-        secrets.authorize(origin, &Credential::Bearer(TOKEN.into())).expect("a token can be a header");
+        secrets.authorize(origin, &credential).expect("a credential can be a header");
         let allow = AllowList::new(&base).expect("the base URL has an origin");
         Network::new(allow, secrets, self.wire.clone())
     }
@@ -159,10 +157,13 @@ impl Stage {
         let clock: SharedClock = self.clock.clone();
         let stored = self.disk.load(&self.id).ok();
         let latest_ms = stored.as_ref().map_or(0, |import| import.latest.at_ms);
-        let decisions = &make.make(self.network(), not_before(&clock, latest_ms));
+        let decisions = &make.make(self.network(scenario.kind), not_before(&clock, latest_ms));
         let budget = Budgets::new(clock).of(&self.sandbox.base_url().parse().expect("a base URL is a URL"));
         if stored.is_none() {
-            begin(decisions, &self.disk, self.begin(&self.request(scenario))).await?;
+            let request = self.request(scenario);
+            let started = decisions.start(&request).await?;
+            self.publish(&started);
+            begin_started(self.clock.as_ref(), &self.disk, self.begin(&request), started)?;
         }
         let holder = Holder { pid: 1, host: "simulated".to_owned(), since_ms: self.clock_ms() };
         let lease = self.disk.lease(&self.id, &holder).map_err(DriveError::Journal)?;
@@ -184,6 +185,12 @@ impl Stage {
             };
             let mut watch = Watching { stop_after: None, stop };
             resolve(decisions, &self.disk, &lease, &decision, &mut watch).await?;
+        }
+    }
+
+    fn publish(&self, started: &Started) {
+        for document in &started.documents {
+            self.shelf.put(&format!("{}/{}", servers::DOCUMENTS, document.name), document.content.clone());
         }
     }
 
@@ -211,7 +218,7 @@ impl Stage {
             checker.feed(text.as_bytes());
             let (_, summary) = checker.end_file();
             let resources = Some(summary.resources);
-            inputs.push(Input { url: url(kind), resource_type: (*kind).to_owned(), resources, etag: None });
+            inputs.push(Input { url: url(scenario, kind), resource_type: (*kind).to_owned(), resources, etag: None });
         }
         let summary = checker.finish();
         let samples = summary.samples.into_iter();
@@ -229,8 +236,8 @@ impl Stage {
             inputs,
             samples: samples.map(|s| Sample { reference: s.reference, fingerprint: s.fingerprint }).collect(),
             expected: summary.by_type.into_iter().map(expected).collect(),
-            settings: Vec::new(),
-            documents_url: None,
+            settings: servers::settings(scenario.kind.personality),
+            documents_url: Some(servers::DOCUMENTS.to_owned()),
             policy: Policy { poll_max_ms: POLL_MAX_MS, deadline_ms: 24 * LOOKS_AFTER_MS, max_errors: 0 },
         }
     }
@@ -288,8 +295,8 @@ impl Watch for Watching {
     }
 }
 
-fn url(kind: &str) -> String {
-    format!("http://files.example.org/{kind}.ndjson")
+fn url(scenario: &Scenario, kind: &str) -> String {
+    format!("{}{kind}.ndjson", servers::folder(scenario.kind.personality))
 }
 
 fn files(scenario: &Scenario) -> Vec<(&'static str, String)> {

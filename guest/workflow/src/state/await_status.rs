@@ -5,14 +5,14 @@ use serde::Serialize;
 use super::job_over::failed;
 use super::job_request::placed;
 use super::{Cx, Finished, Paused, ReadResult, Reply, State, accepted};
-use crate::dialect::JobState;
+use crate::dialect::{JobState, ResultShape};
 use crate::excerpt::excerpt;
 use crate::exchange::{Answer, Failure, FailureKind};
 use crate::instant;
 use crate::json::read::{read_object, read_word};
 use crate::pace;
 use crate::poll::{Meaning, classify, percent};
-use crate::result;
+use crate::result::{self, Offered};
 use crate::text::clip;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
 use crate::url::{MAX_URL, redact};
@@ -354,9 +354,13 @@ impl AwaitStatus {
             return ReadResult::enter(cx, self, &url);
         }
         let mut tally = cx.progress.tally.clone();
-        let Some(offered) = result::read(&dialect.result, answer, cx.plan, &mut tally) else {
-            return self.senseless(cx, answer);
-        };
+        let mut offered = result::read(&dialect.result, answer, cx.plan, &mut tally);
+        if offered.is_none() && dialect.result.shape == ResultShape::Members {
+            // The rule looked into the body to say that it ended: one that counts nothing is the result all the same.
+            tally.add_silence();
+            offered = Some(Offered::default());
+        }
+        let Some(offered) = offered else { return self.senseless(cx, answer) };
         match self.age(cx, answer) {
             Age::Ours => {}
             Age::Older => return self.not_ours(cx),

@@ -180,6 +180,11 @@ impl CancelJob {
     }
 }
 
+/// The server is asked to cancel until it says that it has: asking for the status would start the job again.
+fn is_until_gone(cx: &Cx<'_>) -> bool {
+    cx.dialect().is_some_and(|dialect| dialect.cancel.shape == CancelShape::DeleteUntilGone)
+}
+
 read_object!(CancelJob { job, stage, tries, due });
 
 impl Read for Stage {
@@ -190,9 +195,4 @@ impl Read for Stage {
             _ => Self::Delete(u64::read(&value["delete"], problem)),
         }
     }
-}
-
-/// The server is asked to cancel until it says that it has: asking for the status would start the job again.
-fn is_until_gone(cx: &Cx<'_>) -> bool {
-    cx.dialect().is_some_and(|dialect| dialect.cancel.shape == CancelShape::DeleteUntilGone)
 }

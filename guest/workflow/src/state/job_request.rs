@@ -67,7 +67,7 @@ fn status_request(cx: &Cx<'_>) -> Option<Exchange> {
 /// Where a status URL of the server's is asked for; a name stays as it is.
 pub(super) fn placed(cx: &mut Cx<'_>, reference: &str) -> String {
     if cx.dialect().is_some_and(|d| d.poll.url.is_some()) {
-        return reference.to_owned();
+        return name_in(cx, reference).unwrap_or(reference).to_owned();
     }
     match cx.plan.base().place(reference) {
         Place::SameOrigin(url) | Place::Foreign(url) => url,
@@ -78,4 +78,11 @@ pub(super) fn placed(cx: &mut Cx<'_>, reference: &str) -> String {
             url
         }
     }
+}
+
+/// The name of a job in the URL that it is asked for at, which is what a person sees.
+fn name_in<'a>(cx: &Cx<'_>, reference: &'a str) -> Option<&'a str> {
+    let (before, after) = cx.dialect()?.poll.url.as_ref()?.split_once("${job.handle}")?;
+    let job = cx.job()?;
+    reference.strip_prefix(job.text(before).ok()?.as_str())?.strip_suffix(job.text(after).ok()?.as_str())
 }

@@ -177,3 +177,64 @@ fn words_of_a_server_without_end_do_not_burst_the_checkpoint() {
     play.exchange("GET /OperationDefinition?code=import", definition(&[&long, "b", "c"]));
     assert_eq!(play.next, Next::Submit);
 }
+
+fn said(play: &Play) -> (Option<String>, &'static str) {
+    let detection = play.report().detection;
+    (detection.dialect, detection.confidence.name())
+}
+
+#[test]
+fn a_look_that_is_not_sure_names_the_flag_that_settles_it() {
+    let sign = json!([{ "name": "$import", "definition": "http://x.example/OperationDefinition/import" }]);
+    let mut play = detect(Purpose::Detect);
+    play.exchange("GET /metadata", capabilities(&sign)).exchange("GET /OperationDefinition?code=import", empty(404));
+    let report = play.ended(Outcome::Succeeded);
+    assert_eq!(report.sentence, "The server may speak smart-manifest (confidence low).");
+    assert_eq!(report.advice, "If it is, say so: --dialect smart-manifest.");
+}
+
+#[test]
+fn in_stu3_a_definition_is_a_reference() {
+    let import = json!({ "name": "import", "definition": { "reference": "OperationDefinition/7" } });
+    let mut play = detect(Purpose::Detect);
+    play.exchange("GET /metadata", capabilities(&json!([import, { "name": "import-poll-status" }])));
+    play.exchange("GET /OperationDefinition/7", empty(404));
+    assert_eq!(said(&play), (Some("hapi".to_owned()), "high"));
+}
+
+#[test]
+fn what_a_client_calls_is_not_what_a_server_offers() {
+    let operations = json!([{ "name": "import" }, { "name": "import-poll-status" }]);
+    let rest = json!([{ "mode": "client", "operation": operations }]);
+    let mut play = detect(Purpose::Detect);
+    let body = json!({ "resourceType": "CapabilityStatement", "rest": rest });
+    play.exchange("GET /metadata", json_answer(200, &body));
+    assert_eq!(said(&play), (None, "none"));
+}
+
+#[test]
+fn members_of_another_shape_are_as_if_they_were_not_there() {
+    for (software, rest) in [(json!(7), json!({})), (json!({ "name": [] }), json!([1, { "operation": "x" }]))] {
+        let body = json!({ "resourceType": "CapabilityStatement", "software": software, "rest": rest });
+        let mut play = detect(Purpose::Detect);
+        play.exchange("GET /metadata", json_answer(200, &body));
+        assert_eq!(said(&play), (None, "none"));
+    }
+}
+
+#[test]
+fn of_several_definitions_the_one_of_the_system_with_the_code_counts() {
+    let one = |code: &str, system: bool, parameter: &str| {
+        let parameters = json!([{ "name": parameter }]);
+        json!({ "resource": { "resourceType": "OperationDefinition", "code": code, "system": system, "parameter": parameters } })
+    };
+    let operations = json!([{ "name": "import" }, { "name": "import-poll-status" }]);
+    let all = [one("lookup", true, "system"), one("Import", false, "system"), one("$import", true, "input")];
+    for (found, expected) in [(&all[..], "high"), (&all[..1], "high"), (&all[..2], "none")] {
+        let mut play = detect(Purpose::Detect);
+        play.exchange("GET /metadata", capabilities(&operations));
+        let body = json!({ "resourceType": "Bundle", "entry": found });
+        play.exchange("GET /OperationDefinition?code=import", json_answer(200, &body));
+        assert_eq!(said(&play).1, expected);
+    }
+}

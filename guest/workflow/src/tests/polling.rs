@@ -383,3 +383,49 @@ fn the_words_of_one_job_are_not_those_of_the_next() {
     play.exchange("POST /$import", accepted("/jobs/2"));
     assert_eq!((play.status().percent, play.status().progress), (None, None));
 }
+
+#[test]
+fn a_server_that_sends_on_is_followed_but_not_in_a_circle() {
+    let sends_to = |place: &str| answer(303, &[("Location", place)], "");
+    let mut play = Play::running(named("smart-manifest"));
+    play.exchange(POLL, sends_to(&format!("{BASE}/results/1"))).exchange("GET /results/1", running());
+    play.exchange("GET /results/1", json_answer(200, &json!({ "output": [] })));
+    play.ended(Outcome::Succeeded);
+    let mut circle = Play::running(named("smart-manifest"));
+    for _ in 0..5 {
+        circle.exchange(POLL, sends_to("/fhir/jobs/1"));
+    }
+    circle.paused(PauseReason::AnswerNotUnderstood);
+    let mut foreign = Play::running(named("smart-manifest"));
+    foreign.exchange(POLL, sends_to("http://evil.example/1")).exchange("GET http://evil.example/1", denied());
+    foreign.paused(PauseReason::UntrustedStatusUrl);
+}
+
+#[test]
+fn what_makes_no_sense_is_shown_with_its_request_and_without_patients() {
+    let mut play = Play::running(named("smart-manifest"));
+    for _ in 0..5 {
+        play.exchange(POLL, json_answer(200, &json!({ "resourceType": "Patient", "name": "CANARY" })));
+    }
+    let message = play.paused(PauseReason::AnswerNotUnderstood).message;
+    let shown = format!("GET {BASE}/jobs/1, with 200 application/fhir+json: a Patient.");
+    assert!(message.contains(&shown) && !message.contains("CANARY"), "{message}");
+}
+
+#[test]
+fn a_result_that_is_refused_is_for_a_person_and_one_that_is_late_is_asked_for_again() {
+    let mut apart = dialect("smart-manifest");
+    apart.result.url = Some("${job.handle}/result".to_owned());
+    let mut play = Play::running(defined(apart));
+    play.exchange(POLL, json_answer(200, &json!({})));
+    for status in [408, 425, 429, 503] {
+        play.exchange("GET /jobs/1/result", empty(status));
+        assert_eq!(play.status().phase, Phase::ReadingResult, "{status}");
+    }
+    play.exchange("GET /jobs/1/result", outcome(400, "the job was cancelled"));
+    let pause = play.paused(PauseReason::AnswerNotUnderstood);
+    assert!(pause.message.contains("400 application/fhir+json: the job was cancelled"), "{}", pause.message);
+    play.now_ms += FLOOR_MS;
+    play.resolve(&Decision::Continue).exchange("GET /jobs/1/result", json_answer(200, &json!({ "output": [] })));
+    play.ended(Outcome::Succeeded);
+}

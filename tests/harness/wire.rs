@@ -1,37 +1,12 @@
-//! Files and a network without sockets: what the practice server is told to fetch, and the way to it.
+//! A network without sockets: the way to a practice server in this process.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir_import::net::{Carried, Carrying, NetError, NetErrorKind, Permission, Phase, Wire};
-use fhir_import_sandbox::{Files, Outcome, Sandbox};
+use fhir_import_sandbox::{Outcome, Sandbox};
 use http::Request;
 use url::Url;
-
-/// Files by their names, which may be URLs of any scheme.
-#[derive(Default)]
-pub(crate) struct Shelf(Mutex<BTreeMap<String, Bytes>>);
-
-impl Shelf {
-    pub(crate) fn put(&self, name: &str, content: impl Into<Bytes>) {
-        self.0.lock().unwrap().insert(name.to_owned(), content.into());
-    }
-
-    pub(crate) fn remove(&self, name: &str) {
-        self.0.lock().unwrap().remove(name).expect("it was put there");
-    }
-}
-
-impl Files for Shelf {
-    fn read(&self, name: &str) -> Option<Bytes> {
-        self.0.lock().unwrap().get(name).cloned()
-    }
-
-    fn list(&self, prefix: &str) -> Vec<String> {
-        self.0.lock().unwrap().keys().filter(|name| name.starts_with(prefix)).cloned().collect()
-    }
-}
 
 /// The way to a practice server in this process. Nobody else is there.
 pub(crate) struct ShortWire(pub(crate) Arc<Sandbox>);
