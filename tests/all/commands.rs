@@ -237,12 +237,12 @@ fn what_is_printed_of_a_dialect_is_what_its_page_says() {
         words.filter(|word| word != "-").collect()
     };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/dialects");
-    for dialect in fhir_import_dialects::all() {
+    for name in ["bulk-submit", "google", "hapi", "sazare"] {
         let desk = Desk::new();
-        let shown = desk.command(["dialects", &dialect.name]).env("COLUMNS", "100000").output().unwrap();
-        let page = std::fs::read_to_string(folder.join(format!("{}.md", dialect.name))).unwrap();
+        let shown = desk.command(["dialects", name]).env("COLUMNS", "100000").output().unwrap();
+        let page = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
         let (_generated, page) = page.split_once("-->").unwrap();
-        assert_eq!(words(&crate::harness::cli::ran(&shown).stdout), words(page), "{}", dialect.name);
+        assert_eq!(words(&crate::harness::cli::ran(&shown).stdout), words(page), "{name}");
     }
 }
 

@@ -64,13 +64,13 @@ fn table(table: &Table, width: usize) -> String {
 }
 
 /// As wide as the widest cell; when that is too much, the widest columns give way, but not the first: it has names.
-fn widths(head: &Vec<String>, rows: &[Vec<String>], width: usize) -> Vec<usize> {
+fn widths(head: &[String], rows: &[Vec<String>], width: usize) -> Vec<usize> {
     let widest = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or_default()
     };
     let longest_word = |column: usize| {
-        let cells = rows.iter().chain([head]).flat_map(|row| row[column].split_whitespace());
+        let cells = rows.iter().map(Vec::as_slice).chain([head]).flat_map(|row| row[column].split_whitespace());
         cells.map(|word| word.chars().count()).max().unwrap_or_default()
     };
     let mut widths: Vec<usize> = (0..head.len()).map(widest).collect();

@@ -32,9 +32,9 @@ pub async fn dialects(cx: &Context, args: Dialects) -> Result<Outcome, Failure> 
 }
 
 fn show_all(cx: &Context, all: &[contract::Dialect]) -> Result<Outcome, Failure> {
-    let definitions = all.iter().map(|dialect| read::<Value>(&dialect.definition)).collect::<Result<Vec<_>, _>>()?;
     if cx.json {
-        let rows: Vec<Value> = definitions.iter().map(row).collect();
+        let rows = all.iter().map(|dialect| Ok(row(&read(&dialect.definition)?)));
+        let rows = rows.collect::<Result<Vec<Value>, Failure>>()?;
         render::json::print(Outcome::Succeeded, None, json!({ "dialects": rows }));
         return Ok(Outcome::Succeeded);
     }
