@@ -118,7 +118,7 @@ async fn a_file_that_the_server_cannot_fetch_fails_what_it_fails_on_the_real_one
 
 #[tokio::test]
 async fn a_job_is_cancelled_where_the_server_can_and_a_person_is_told_where_it_cannot() {
-    for row in &TABLE {
+    for row in asked() {
         let server = row.server;
         let (rig, request) = rig(server, json!({ "job_ms": DAY_MS / 48 })).await;
         let id = rig.begin_of(&request).await;

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fhir_import::contract::{
-    Decision, DialectChoice, Input, Outcome, PauseReason, Policy, Purpose, Report, Request, Sample,
-};
+use fhir_import::contract::{Decision, Input, Outcome, PauseReason, Policy, Purpose, Report, Request, Sample};
 use fhir_import::journal::{Holder, ImportId, Journal, SameInputs, SqliteJournal};
 use fhir_import::net::AllowList;
 use fhir_import::secrets::Secrets;

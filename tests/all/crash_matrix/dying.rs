@@ -75,7 +75,7 @@ fn appended(transition: &StoredTransition) -> Option<Op> {
     match transition.next_kind {
         NextKind::Done => Some(Op::Done),
         _ if told("kick-off-accepted") => Some(Op::Accepted),
-        _ if told("status-complete") => Some(Op::Ended),
+        _ if told("status-complete") || told("status-failed") => Some(Op::Ended),
         _ => None,
     }
 }

@@ -132,7 +132,6 @@ pub(super) const TABLE: [Row; 18] = [
         rejected: ends(VerificationFailed, None, None),
         classes: false,
         unfetched: Some(ends(VerificationFailed, None, None)),
-        cancel: Cancel::No("no job in flight"),
         ..row(Personality::Onfhir)
     },
     Row {
@@ -148,13 +147,7 @@ pub(super) const TABLE: [Row; 18] = [
         cancel: Cancel::No("Pathling 7 has no request"),
         ..row(Personality::Pathling7)
     },
-    Row {
-        unfetched: None,
-        cancel: Cancel::No("no job in flight"),
-        lost: Lost::SentAgain,
-        kick_offs: 2,
-        ..row(Personality::Sazare)
-    },
+    Row { unfetched: None, lost: Lost::SentAgain, kick_offs: 2, ..row(Personality::Sazare) },
     Row { unfetched: Some(ends(VerificationFailed, Some(0), Some(2))), ..row(Personality::SmartManifest) },
     Row { imported: None, rejected: UNCOUNTED, unfetched: Some(UNREAD), ..row(Personality::SmartPnp) },
     Row {
