@@ -27,7 +27,7 @@ pub struct Progress {
     /// How often a person had the job in flight started anew, knowing that there was one.
     pub anew: u32,
     /// How much of the file in flight was uploaded, in bytes, where files are.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub uploaded: u64,
     /// When the kick-off of the job in flight was accepted, in Unix milliseconds.
     pub accepted_ms: Option<u64>,
@@ -160,9 +160,8 @@ fn add(total: &mut Option<u64>, count: u64) {
     *total = Some(total.unwrap_or(0).saturating_add(count));
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(value: &u64) -> bool {
-    *value == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 read_object!(Progress {
