@@ -3,7 +3,7 @@
 //! Every dial that broke a client is a field here; its values are closed lists of shapes, each implemented once in this
 //! crate. A built-in file and an operator's own have the same schema. Each table names where its values come from.
 //!
-//! URLs and bodies are templates, see [`crate::body`]. A URL that does not begin with `${` is below the base URL.
+//! URLs and bodies are templates, see [`crate::template`]. A URL that does not begin with `${` is below the base URL.
 
 mod check;
 mod detect;
