@@ -70,6 +70,9 @@ pub const KINDS: &[Kind] = &[
     },
 ];
 
+/// Those that the naive judge can judge so far; the others are met by the crash matrix.
+const JUDGED: [Kind; 6] = [KINDS[0], KINDS[1], KINDS[2], KINDS[3], KINDS[4], KINDS[KINDS.len() - 1]];
+
 impl Kind {
     const fn new(personality: Personality, dialect_file: Option<&'static str>) -> Self {
         Self { personality, dialect_file, jobs: Jobs::One, tells: Tells::HowMany }
@@ -179,7 +182,7 @@ impl Scenario {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut chance = Chance::of(seed, 0);
-        let kind = chance.one_of(KINDS);
+        let kind = chance.one_of(&JUDGED);
         let operator = match chance.pick(10) {
             0 => Operator::Impatient,
             1 | 2 => Operator::Cancels(chance.pick(20)),
