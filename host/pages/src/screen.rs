@@ -63,7 +63,7 @@ fn table(table: &Table, width: usize) -> String {
     std::iter::once(&head).chain(&rows).map(|cells| row(cells, &widths)).collect()
 }
 
-/// As wide as the widest cell; when that is too much, the widest columns give way, but not the first: it has names.
+/// As wide as the widest cell; when that is too much, the widest columns give way, but no name in the first is parted.
 fn widths(head: &[String], rows: &[Vec<String>], width: usize) -> Vec<usize> {
     let widest = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -74,7 +74,7 @@ fn widths(head: &[String], rows: &[Vec<String>], width: usize) -> Vec<usize> {
         cells.map(|word| word.chars().count()).max().unwrap_or_default()
     };
     let mut widths: Vec<usize> = (0..head.len()).map(widest).collect();
-    let least = |column: usize| if column == 0 { widest(0) } else { longest_word(column).min(LONGEST_WORD) };
+    let least = |column: usize| if column == 0 { longest_word(0) } else { longest_word(column).min(LONGEST_WORD) };
     let least: Vec<usize> = (0..head.len()).map(least).collect();
     let room = width.saturating_sub(GAP * head.len().saturating_sub(1));
     while widths.iter().sum::<usize>() > room {
