@@ -13,6 +13,7 @@ pub mod contract;
 mod decisions;
 mod dialect_file;
 mod drive;
+pub mod embed;
 mod engine;
 pub mod files;
 mod importer;

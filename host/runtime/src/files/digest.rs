@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::{Serialize, Serializer};
 
-/// The SHA-256 of a whole file; shown and stored as 64 lower-case hex digits.
+/// The SHA-256 of a whole file, or of a plan; shown and stored as 64 lower-case hex digits.
 ///
 /// It has the last word when an [`Identity`](super::Identity) differs although nobody touched the file: device numbers
 /// change across reboots and remounts.
@@ -18,7 +18,7 @@ impl ContentDigest {
         &self.0
     }
 
-    pub(super) fn new(bytes: [u8; 32]) -> Self {
+    pub(crate) fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

@@ -49,7 +49,7 @@ pub use error::{JournalError, Result};
 pub use id::{ImportId, InvalidImportId};
 pub use lease::{Holder, Lease, utc};
 pub use memory::MemoryJournal;
-pub(crate) use private::{create_folder as create_private_folder, open_private};
+pub(crate) use private::{create_folder as create_private_folder, open_private, sync_folder};
 pub use record::{ImportRecord, Seal};
 pub use sqlite::SqliteJournal;
 pub use types::{

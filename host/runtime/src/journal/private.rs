@@ -53,13 +53,13 @@ pub(super) fn tighten(path: &Path) -> io::Result<()> {
 
 /// Makes the names in a folder durable: a file survives a power cut only when its name does.
 #[cfg(unix)]
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let here = path.as_os_str().is_empty();
     fs::File::open(if here { Path::new(".") } else { path })?.sync_all()
 }
 
 /// Elsewhere a folder cannot be opened as a file, and the file system logs names itself.
 #[cfg(not(unix))]
-pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }

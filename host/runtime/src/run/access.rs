@@ -29,7 +29,7 @@ pub struct Access {
 impl Access {
     /// # Errors
     /// When an origin, a certificate or a credential cannot be used.
-    pub(super) fn network(&self, server: &Server, secrets: &InputSecrets) -> Result<Network, RunError> {
+    pub(crate) fn network(&self, server: &Server, secrets: &InputSecrets) -> Result<Network, RunError> {
         Ok(Network::new(self.allowed(server)?, self.secrets(server, secrets)?, Arc::new(self.sender()?)))
     }
 
