@@ -150,6 +150,12 @@ impl Answer {
         self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=iso-8859-1"))
     }
 
+    /// Whether the body has these words; one that was cut may have had them.
+    #[must_use]
+    pub fn says(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.body).contains(words)
+    }
+
     /// The body as a resource of a type.
     #[must_use]
     pub fn resource(&self, resource_type: &str) -> Option<Value> {

@@ -197,8 +197,7 @@ impl Plan {
     /// One job, as templates tell of it.
     #[must_use]
     pub fn job<'a>(&'a self, dialect: &'a Dialect, index: u32) -> Job<'a> {
-        let inputs = self.batch(dialect, index);
-        Job { plan: self, dialect, inputs, index, anew: 0, handle: None, uploaded: 0 }
+        Job { plan: self, dialect, index, anew: 0, handle: None, uploaded: 0 }
     }
 
     /// How many jobs the import needs.
@@ -280,22 +279,27 @@ fn is_type(text: &str) -> bool {
 }
 
 fn choose(choice: DialectChoice, builtin: &[String]) -> Result<(Vec<Candidate>, bool), Error> {
-    let (texts, configured) = match &choice {
-        DialectChoice::Detect | DialectChoice::Named(_) => (builtin.to_vec(), false),
-        DialectChoice::Defined(text) => (vec![in_one_line(text)?], true),
-    };
-    let mut candidates = Vec::with_capacity(texts.len());
-    for text in texts {
-        let dialect = Dialect::from_json(&text).map_err(|error| invalid("dialect", &error.to_string()))?;
-        if let Some(why) = dialect.contradictions().first() {
-            return Err(invalid("dialect", why));
-        }
-        candidates.push(Candidate { text, dialect: Some(dialect) });
-    }
     match choice {
-        DialectChoice::Named(name) => named(&name, candidates),
-        DialectChoice::Detect | DialectChoice::Defined(_) => Ok((candidates, configured)),
+        DialectChoice::Defined(text) => Ok((vec![defined(&text)?], true)),
+        DialectChoice::Named(name) => named(&name, candidates(builtin)?),
+        DialectChoice::Detect => Ok((candidates(builtin)?, false)),
     }
+}
+
+/// The build saw to it that they hold together.
+fn candidates(builtin: &[String]) -> Result<Vec<Candidate>, Error> {
+    builtin.iter().cloned().map(candidate).collect()
+}
+
+fn candidate(text: String) -> Result<Candidate, Error> {
+    let dialect = Dialect::from_json(&text).map_err(|error| invalid("dialect", &error.to_string()))?;
+    Ok(Candidate { text, dialect: Some(dialect) })
+}
+
+fn defined(text: &str) -> Result<Candidate, Error> {
+    let candidate = candidate(in_one_line(text)?)?;
+    let contradictions = candidate.dialect.iter().flat_map(Dialect::contradictions).collect::<Vec<_>>();
+    contradictions.first().map_or(Ok(candidate), |why| Err(invalid("dialect", why)))
 }
 
 fn in_one_line(json: &str) -> Result<String, Error> {

@@ -56,10 +56,9 @@ fn status(poll: &Poll, answer: &Answer) -> u16 {
 }
 
 fn fits(rule: &PollRule, answer: &Answer, body: Option<&Value>) -> bool {
-    let said = |text: &String| String::from_utf8_lossy(&answer.body).contains(text.as_str());
     let progress = |text: &String| answer.header("x-progress").is_some_and(|words| words.contains(text.as_str()));
     is_kind(rule.body, body)
-        && rule.text.as_ref().is_none_or(said)
+        && rule.text.as_ref().is_none_or(|text| answer.says(text))
         && rule.progress.as_ref().is_none_or(progress)
         && rule.holds.iter().all(|condition| body.is_some_and(|body| condition.fits(body)))
 }

@@ -4,6 +4,7 @@ use fhir_import_records::{ErrorClass, ErrorClasses, IssueSeverity};
 use serde::Serialize;
 
 use crate::dialect::Dialect;
+use crate::json::is_default;
 use crate::json::read::{read_object, read_word};
 use crate::plan::{MAX_TYPES, Plan};
 use crate::read_back::ReadBack;
@@ -158,10 +159,6 @@ impl Tally {
 
 fn add(total: &mut Option<u64>, count: u64) {
     *total = Some(total.unwrap_or(0).saturating_add(count));
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 read_object!(Progress {

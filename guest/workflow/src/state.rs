@@ -114,7 +114,7 @@ impl<'a> Cx<'a> {
     /// The chosen dialect.
     #[must_use]
     pub fn dialect(&self) -> Option<&'a Dialect> {
-        self.plan.dialect(self.progress.chosen?)
+        self.progress.dialect(self.plan)
     }
 
     /// The name of the chosen dialect, for people.

@@ -49,14 +49,12 @@ const IF: &str = "$if";
 const VALUE: &str = "$value";
 
 /// One job of an import, as its templates tell of it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Job<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// The dialect.
     pub dialect: &'a Dialect,
-    /// The inputs of this job.
-    pub inputs: Vec<&'a Input>,
     /// Which job of the import it is.
     pub index: u32,
     /// How often a person had it started anew.
@@ -67,7 +65,12 @@ pub struct Job<'a> {
     pub uploaded: u64,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// The inputs of this job. Few templates name them, and there may be many.
+    fn inputs(&self) -> Vec<&'a Input> {
+        self.plan.batch(self.dialect, self.index)
+    }
+
     /// Fills a template.
     ///
     /// # Errors
@@ -120,7 +123,7 @@ impl Job<'_> {
         let mut filled = Vec::with_capacity(items.len());
         for item in items {
             if item.get(EACH).is_some() {
-                for each in &self.inputs {
+                for each in self.inputs() {
                     filled.push(self.value(item, Some(each))?);
                 }
             } else if self.is_wanted(item, input) {
@@ -207,7 +210,7 @@ impl Job<'_> {
         if let Some(source) = self.plan.settings.get("input-source") {
             return source.clone();
         }
-        let first = self.inputs.first().map_or("", |i| i.url.as_str());
+        let first = self.inputs().first().map_or("", |input| input.url.as_str());
         let path = first.split_once('?').map_or(first, |(path, _)| path);
         path.rsplit_once('/').map_or(path, |(folder, _)| folder).to_owned()
     }
@@ -215,7 +218,7 @@ impl Job<'_> {
     /// The one input, or the folder that all inputs are in, with `files` behind it.
     fn folder(&self, files: &str) -> Result<String, TemplateError> {
         let folder = |input: &Input| input.url.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-        match &self.inputs[..] {
+        match &self.inputs()[..] {
             [one] => Ok(one.url.clone()),
             several => {
                 let mut folders = several.iter().map(|input| folder(input));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{StatusRequest, Where};
+use crate::json::is_default;
 use crate::json::read::{read_object, read_word};
 use crate::table::{Table, as_object};
 
@@ -42,7 +43,7 @@ pub struct PollRule {
     /// The status.
     pub status: u16,
     /// What the body is.
-    #[serde(default, skip_serializing_if = "BodyKind::is_any")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub body: BodyKind,
     /// A text that the body contains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,13 +57,8 @@ pub struct PollRule {
     /// What it means.
     pub means: JobState,
     /// How many more polls must say the same before it is believed.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub confirm: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }
 
 /// What a body is.
@@ -99,13 +95,6 @@ pub enum JobState {
     Busy,
     /// Nothing: the server wants other credentials.
     Credentials,
-}
-
-impl BodyKind {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    fn is_any(&self) -> bool {
-        *self == Self::Any
-    }
 }
 
 read_object!(Poll { source, accept, url, headers, body, status_request, status_header, rules });

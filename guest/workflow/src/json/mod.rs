@@ -4,6 +4,11 @@ pub(crate) mod read;
 
 use serde_json::{Error, Value};
 
+/// What need not be written down.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Reads a JSON text of any shape.
 ///
 /// # Errors

@@ -100,24 +100,22 @@ fn answered_at_once(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
     }
     cx.progress.tally = tally;
     cx.tell(EventKind::StatusComplete, "the server answered with the result");
-    if dialect_uploads(cx) {
-        return match uploaded(answer) {
-            Some((end, total)) if end < total => {
-                cx.progress.uploaded = end;
-                Ready::fresh(cx)
-            }
-            Some(_) => job_over(cx),
-            None => {
-                let text = "The host did not say how much of the file it uploaded: it is of another version.";
-                Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, State::SubmitLost(SubmitLost::default()))
-            }
-        };
-    }
-    job_over(cx)
+    if dialect.inputs.upload_bytes() > 0 { goes_on_behind(cx, answer) } else { job_over(cx) }
 }
 
-fn dialect_uploads(cx: &Cx<'_>) -> bool {
-    cx.dialect().is_some_and(|d| d.inputs.upload_bytes() > 0)
+/// A part of a file was uploaded: on to the next one.
+fn goes_on_behind(cx: &mut Cx<'_>, answer: &Answer) -> State {
+    match uploaded(answer) {
+        Some((end, total)) if end < total => {
+            cx.progress.uploaded = end;
+            Ready::fresh(cx)
+        }
+        Some(_) => job_over(cx),
+        None => {
+            let text = "The host did not say how much of the file it uploaded: it is of another version.";
+            Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, State::SubmitLost(SubmitLost::default()))
+        }
+    }
 }
 
 fn uploaded(answer: &Answer) -> Option<(u64, u64)> {

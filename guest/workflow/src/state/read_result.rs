@@ -32,13 +32,12 @@ pub struct ReadResult {
 impl ReadResult {
     /// The result, or its next page, is at a URL.
     pub fn enter(cx: &mut Cx<'_>, job: AwaitStatus, reference: &str) -> State {
-        Self { job, url: String::new(), pages: 0, files: Vec::new(), failures: 0, due: None }.at(cx, reference)
+        Self { job, ..Self::default() }.at(cx, reference)
     }
 
     /// A first page was read.
     pub fn read_first(cx: &mut Cx<'_>, job: AwaitStatus, offered: Offered) -> State {
-        let first = Self { job, url: String::new(), pages: 0, files: Vec::new(), failures: 0, due: None };
-        first.goes_on(cx, offered)
+        Self { job, ..Self::default() }.goes_on(cx, offered)
     }
 
     /// The job.

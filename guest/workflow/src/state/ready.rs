@@ -207,16 +207,14 @@ fn is_accepted(cx: &Cx<'_>, answer: &Answer) -> bool {
 
 fn is_busy(cx: &Cx<'_>, answer: &Answer) -> bool {
     let text = cx.dialect().and_then(|d| d.kick_off.busy.as_ref()).filter(|_| answer.status >= 400);
-    matches!(answer.status, 429 | 503)
-        || text.is_some_and(|text| String::from_utf8_lossy(&answer.body).contains(text.as_str()))
+    matches!(answer.status, 429 | 503) || text.is_some_and(|text| answer.says(text))
 }
 
 /// The server says that it has the job with our key already: an earlier kick-off of ours was accepted.
-fn duplicate(cx: &Cx<'_>, answer: &Answer) -> Option<Duplicate> {
+fn duplicate<'a>(cx: &Cx<'a>, answer: &Answer) -> Option<&'a Duplicate> {
     let rule = cx.dialect()?.recovery.duplicate.as_ref()?;
-    let said = |text: &String| String::from_utf8_lossy(&answer.body).contains(text.as_str());
-    let fits = rule.statuses.contains(&answer.status) && rule.text.as_ref().is_none_or(said);
-    fits.then(|| rule.clone())
+    let fits = rule.statuses.contains(&answer.status) && rule.text.as_ref().is_none_or(|text| answer.says(text));
+    fits.then_some(rule)
 }
 
 /// It may be how the server says that it knows our key, and the part that says so did not arrive.
@@ -228,8 +226,7 @@ fn is_half_a_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {
     let said = words(answer);
     let switched_off = cx.dialect().and_then(|d| d.detect.switched_off.as_ref());
-    let raw = String::from_utf8_lossy(&answer.body);
-    match switched_off.filter(|rule| raw.contains(&rule.refusal)) {
+    match switched_off.filter(|rule| answer.says(&rule.refusal)) {
         Some(rule) => {
             Ending::new(Outcome::Unsupported, "Bulk import is switched off on this server.", rule.advice.as_str())
         }
