@@ -1,12 +1,12 @@
 //! One cell: an import that dies once, is gone on with, and ends.
 
-use fhir_import::contract::{Outcome, Report};
+use fhir_import::contract::{DialectChoice, Outcome, Report};
 use fhir_import_sandbox::{Endpoint, Personality, Sandbox};
 
-use super::Point;
 use super::dying::{Changes, Op};
 use super::manners::errors;
-use super::stage::{Stage, text};
+use super::stage::{Stage, choice};
+use super::{Moment, Point};
 use crate::harness::disk::Death;
 
 /// What came of a cell.
@@ -21,15 +21,15 @@ pub(super) struct Came {
 }
 
 /// Runs a cell.
-pub(super) async fn run_cell(point: Point, calm: &Calm, death: Death) -> Came {
+pub(super) async fn run_cell(moment: Moment, calm: &Calm, death: Death) -> Came {
     let server = calm.server;
     let stage = Stage::new(server, calm.dialect.clone());
-    stage.dying(point, calm.changes.clone(), death).await;
-    let (asked, report) = stage.rest(point, death).await;
-    assert_eq!((stage.sandbox.stored(), stage.sandbox.deletes()), (2, 0), "{point:?}, {server}, {death:?}");
-    let errors = errors(server, point, death, &calm.report.errors);
+    stage.dying(moment, calm.changes.clone(), death).await;
+    let (asked, report) = stage.rest(moment, death).await;
+    assert_eq!((stage.sandbox.stored(), stage.sandbox.deletes()), (2, 0), "{moment:?}, {server}, {death:?}");
+    let errors = errors(server, moment.point, death, &calm.report.errors);
     let whole = Report { errors, ..calm.report.clone() };
-    assert_eq!(told(&report), told(&whole), "{point:?}, {server}, {death:?}: {report:?}");
+    assert_eq!(told(&report), told(&whole), "{moment:?}, {server}, {death:?}: {report:?}");
     Came { kick_offs: stage.sandbox.kick_offs(), jobs: stage.sandbox.jobs(), asked }
 }
 
@@ -44,7 +44,7 @@ fn told(report: &Report) -> impl PartialEq + std::fmt::Debug {
 /// An import to a server that nothing happened to.
 pub(super) struct Calm {
     server: Personality,
-    dialect: String,
+    dialect: DialectChoice,
     stage: Stage,
     changes: Changes,
     report: Report,
@@ -53,11 +53,11 @@ pub(super) struct Calm {
 impl Calm {
     /// By the dialect of the server's name.
     pub(super) async fn of(server: Personality) -> Self {
-        Self::of_dialect(server, text(server)).await
+        Self::of_dialect(server, choice(server)).await
     }
 
     /// By another dialect.
-    pub(super) async fn of_dialect(server: Personality, dialect: String) -> Self {
+    pub(super) async fn of_dialect(server: Personality, dialect: DialectChoice) -> Self {
         let stage = Stage::new(server, dialect.clone());
         let (changes, report) = stage.calm().await;
         Self { server, dialect, stage, changes, report }
@@ -74,9 +74,9 @@ impl Calm {
         let asked = |endpoint| self.sandbox().log().iter().any(|seen| seen.endpoint == Some(endpoint));
         match point {
             Point::K0 | Point::K1 => stored(Op::Create),
-            Point::K2 => stored(Op::Intend),
+            Point::K2 => stored(Op::Intend(1)),
             Point::K3 | Point::K4 | Point::K5 => asked(Endpoint::KickOff),
-            Point::K6 | Point::K7 => stored(Op::Accepted),
+            Point::K6 | Point::K7 => stored(Op::Accepted(1)),
             Point::K8 => stored(Op::Ended),
             Point::K9 => asked(Endpoint::ErrorFile),
             Point::K10 => asked(Endpoint::Read) || asked(Endpoint::Search),

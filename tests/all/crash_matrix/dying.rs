@@ -14,16 +14,17 @@ use fhir_import_simulation::Death as Dies;
 use http::Request;
 use url::Url;
 
-use super::Point;
+use super::{Moment, Point};
 use crate::harness::disk::Disk;
 
 /// Where an operation of the journal dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Op {
     Create,
-    Intend,
-    /// The append after an intent: what the answer to the kick-off said.
-    Accepted,
+    /// Before this kick-off, counted from 1.
+    Intend(u32),
+    /// The append after that intent: what the answer to the kick-off said.
+    Accepted(u32),
     /// The append of what says that the job ended.
     Ended,
     Done,
@@ -32,31 +33,57 @@ pub(super) enum Op {
 /// How many changes of the disk each operation makes, from a life that nothing happened to.
 pub(super) type Changes = BTreeMap<Op, u64>;
 
-/// The real journal, and the point at which it dies.
+impl Moment {
+    /// The operation that is cut off.
+    fn inside(self) -> Option<Op> {
+        match self.point {
+            Point::K0 => Some(Op::Create),
+            Point::K2 => Some(Op::Intend(self.kick_off)),
+            Point::K6 => Some(Op::Accepted(self.kick_off)),
+            Point::K8 => Some(Op::Ended),
+            Point::K11 => Some(Op::Done),
+            _ => None,
+        }
+    }
+
+    /// The operation that is the last.
+    fn after(self) -> Option<Op> {
+        match self.point {
+            Point::K1 => Some(Op::Create),
+            Point::K7 => Some(Op::Accepted(self.kick_off)),
+            Point::K12 => Some(Op::Done),
+            _ => None,
+        }
+    }
+}
+
+/// The real journal, and the moment at which it dies.
 pub(super) struct DyingJournal<'a> {
     journal: SqliteJournal,
     disk: &'a Disk,
-    point: Option<Point>,
+    moment: Option<Moment>,
     dies: Dies,
     state: Mutex<State>,
 }
 
 struct State {
     changes: Changes,
-    /// The intent of the latest kick-off, unless what came of it is stored.
-    intended: Option<Intent>,
+    /// Kick-offs so far.
+    intents: u32,
+    /// The latest of them, unless what came of it is stored.
+    open: Option<u32>,
 }
 
 impl<'a> DyingJournal<'a> {
-    /// One that dies at the point, if at any, given the changes that a life without a crash made.
+    /// One that dies at the moment, if at any, given the changes that a life without a crash made.
     pub(super) fn new(
         journal: SqliteJournal,
         disk: &'a Disk,
-        point: Option<Point>,
+        moment: Option<Moment>,
         dies: Dies,
         changes: Changes,
     ) -> Self {
-        Self { journal, disk, point, dies, state: Mutex::new(State { changes, intended: None }) }
+        Self { journal, disk, moment, dies, state: Mutex::new(State { changes, intents: 0, open: None }) }
     }
 
     /// What was done to the disk.
@@ -66,26 +93,16 @@ impl<'a> DyingJournal<'a> {
 
     fn appended(&self, transition: &StoredTransition) -> Option<Op> {
         let ended = |event: &StoredEvent| matches!(event.kind.as_str(), "status-complete" | "status-failed");
-        let answers = self.state.lock().unwrap().intended.take().is_some();
-        match transition.next_kind {
-            NextKind::Done => Some(Op::Done),
-            _ if answers => Some(Op::Accepted),
-            _ => transition.events.iter().any(ended).then_some(Op::Ended),
+        match (transition.next_kind, self.state.lock().unwrap().open.take()) {
+            (NextKind::Done, _) => Some(Op::Done),
+            (_, Some(kick_off)) => Some(Op::Accepted(kick_off)),
+            (_, None) => transition.events.iter().any(ended).then_some(Op::Ended),
         }
     }
 
     fn op<T>(&self, op: Option<Op>, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        let (inside, after) = match self.point {
-            Some(Point::K0) => (Some(Op::Create), None),
-            Some(Point::K1) => (None, Some(Op::Create)),
-            Some(Point::K2) => (Some(Op::Intend), None),
-            Some(Point::K6) => (Some(Op::Accepted), None),
-            Some(Point::K7) => (None, Some(Op::Accepted)),
-            Some(Point::K8) => (Some(Op::Ended), None),
-            Some(Point::K11) => (Some(Op::Done), None),
-            Some(Point::K12) => (None, Some(Op::Done)),
-            _ => (None, None),
-        };
+        let inside = self.moment.and_then(Moment::inside);
+        let after = self.moment.and_then(Moment::after);
         if op.is_some() && op == inside {
             // All but the last change, which is the sync that makes it durable.
             let changes = op.and_then(|op| self.state.lock().unwrap().changes.get(&op).copied());
@@ -130,8 +147,10 @@ impl Journal for DyingJournal<'_> {
     }
 
     fn intend(&self, lease: &Lease, generation: u64, at_ms: u64) -> Result<Intent> {
-        let intent = self.op(Some(Op::Intend), || self.journal.intend(lease, generation, at_ms))?;
-        self.state.lock().unwrap().intended = Some(intent.clone());
+        let kick_off = self.state.lock().unwrap().intents + 1;
+        let intent = self.op(Some(Op::Intend(kick_off)), || self.journal.intend(lease, generation, at_ms))?;
+        let mut state = self.state.lock().unwrap();
+        (state.intents, state.open) = (kick_off, Some(kick_off));
         Ok(intent)
     }
 
@@ -140,30 +159,32 @@ impl Journal for DyingJournal<'_> {
     }
 }
 
-/// The way to the practice server, and the point at which the client dies on it.
+/// The way to the practice server, and the moment at which the client dies on it.
 pub(super) struct DyingWire {
     pub(super) sandbox: Arc<Sandbox>,
-    pub(super) point: Option<Point>,
+    pub(super) moment: Option<Moment>,
     pub(super) dies: Dies,
 }
 
 impl std::fmt::Debug for DyingWire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DyingWire({:?})", self.point)
+        write!(f, "DyingWire({:?})", self.moment)
     }
 }
 
 impl DyingWire {
     async fn convey(&self, request: Request<Bytes>) -> std::result::Result<Carried, NetError> {
         let kick_off = is_kick_off(&request);
-        if kick_off && matches!(self.point, Some(Point::K3 | Point::K4)) {
+        let arrived = u32::try_from(self.sandbox.kick_offs()).unwrap();
+        let point = self.moment.filter(|moment| !kick_off || moment.kick_off == arrived + 1).map(|moment| moment.point);
+        if kick_off && matches!(point, Some(Point::K3 | Point::K4)) {
             return self.dies.forever().await;
         }
         let url: Url = request.uri().to_string().parse().unwrap();
         let outcome = self.sandbox.exchange(request).await;
         let taken_for = self.sandbox.log().pop().and_then(|seen| seen.endpoint);
         assert_eq!(kick_off, taken_for == Some(Endpoint::KickOff), "{taken_for:?}");
-        match (self.point, taken_for) {
+        match (point, taken_for) {
             (Some(Point::K5), Some(Endpoint::KickOff))
             | (Some(Point::K9), Some(Endpoint::ErrorFile))
             | (Some(Point::K10), Some(Endpoint::Read | Endpoint::Search)) => return self.dies.forever().await,

@@ -35,10 +35,16 @@ pub(super) fn absent(server: P, point: Point) -> Option<&'static str> {
     }
 }
 
-/// What a server counts as a job. sazare has none: what is sent again is stored again, under the same ids.
-pub(super) fn counted(server: P, came: Came) -> Came {
-    let jobs = if server == P::Sazare { came.kick_offs } else { came.jobs };
-    Came { jobs, ..came }
+/// What comes of a cell by the books of a server. To sazare each file is sent apart, and is a job of its own; what is sent
+/// again is stored again, under the same ids.
+pub(super) fn booked(server: P, came: Came) -> Came {
+    let sent = came.kick_offs + 1;
+    if server == P::Sazare { Came { kick_offs: sent, jobs: sent, ..came } } else { came }
+}
+
+/// The kick-offs at which the client dies.
+pub(super) fn kick_offs(server: P, point: Point) -> u32 {
+    if server == P::Sazare && (Point::K2..=Point::K7).contains(&point) { 2 } else { 1 }
 }
 
 /// The errors that an import ends with which died at a point, given those of one that nothing happened to. deqm writes

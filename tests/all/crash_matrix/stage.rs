@@ -20,27 +20,34 @@ use serde_json::json;
 use tempfile::TempDir;
 use url::Url;
 
-use super::Point;
 use super::dying::{Changes, DyingJournal, DyingWire};
+use super::{Moment, Point};
 use crate::harness::disk::{Death, Disk};
 use crate::harness::rig::{START_MS, Seen, engine};
 
-const PATIENTS: &str = "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n{\"resourceType\":\"Patient\",\"id\":\"p2\"}\n\
-                        {\"resourceType\":\"Patient\",\"id\":\"p3\"}\n";
+/// Two files, which are one kick-off with all but sazare.
+const FILES: [(&str, &str); 2] = [
+    ("1.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n{\"resourceType\":\"Patient\",\"id\":\"p2\"}\n"),
+    ("2.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p3\"}\n"),
+];
 
-/// The dialect of a server's name, as JSON.
+/// What an operator says of a server's dialect: its name, or for one of the tests the file.
+pub(super) fn choice(server: Personality) -> DialectChoice {
+    let tests_own = || KINDS.iter().find(|kind| kind.personality == server).map(Kind::dialect).unwrap();
+    let is_built_in = Personality::ALL.contains(&server);
+    if is_built_in { DialectChoice::Named(server.name().to_owned()) } else { tests_own() }
+}
+
+/// The dialect of a server, as JSON.
 pub(super) fn text(server: Personality) -> String {
-    let kind = KINDS.iter().find(|kind| kind.personality == server && kind.dialect_file.is_some());
-    match kind.filter(|_| !Personality::ALL.contains(&server)).map(Kind::dialect) {
-        Some(DialectChoice::Defined(text)) => text,
-        _ => {
-            let named = |text: &String| Dialect::from_json(text).unwrap().name == server.name();
-            fhir_import_dialects::texts().into_iter().find(named).unwrap()
-        }
+    let named = |text: &String| Dialect::from_json(text).unwrap().name == server.name();
+    match choice(server) {
+        DialectChoice::Defined(text) => text,
+        _ => fhir_import_dialects::texts().into_iter().find(named).unwrap(),
     }
 }
 
-/// The same.
+/// The dialect of a server.
 pub(super) fn dialect(server: Personality) -> Dialect {
     Dialect::from_json(&text(server)).unwrap()
 }
@@ -49,7 +56,7 @@ pub(super) fn dialect(server: Personality) -> Dialect {
 pub(super) struct Stage {
     pub(super) sandbox: Arc<Sandbox>,
     server: Personality,
-    dialect: String,
+    dialect: DialectChoice,
     folder: TempDir,
     disk: Disk,
     clock: SharedClock,
@@ -91,14 +98,16 @@ impl Drop for Published<'_> {
 }
 
 impl Stage {
-    /// A server that rejects one of three resources, and a client that has the dialect, as JSON.
-    pub(super) fn new(server: Personality, dialect: String) -> Self {
+    /// A server that rejects one of three resources, and a client that is told this dialect.
+    pub(super) fn new(server: Personality, dialect: DialectChoice) -> Self {
         let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
-        std::fs::write(folder.path().join("Patient.ndjson"), PATIENTS).unwrap();
         let disk = Disk::under(&folder.path().join("state"), 7);
         let clock: SharedClock = Arc::new(VirtualClock::at(START_MS));
         let shelf = Arc::new(Shelf::default());
-        shelf.put(&file(server), PATIENTS);
+        for (name, text) in FILES {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            shelf.put(&format!("{}{name}", servers::folder(server)), text);
+        }
         let world = World { clock: Arc::new(ServerClock(clock.clone())), files: shelf.clone(), seed: Some(1) };
         let script = json!({ "reject_ids": ["p2"], "error_store_bearer": "" });
         let script: Script = serde_json::from_value(script).unwrap();
@@ -106,9 +115,9 @@ impl Stage {
         Self { sandbox, server, dialect, folder, disk, clock, shelf }
     }
 
-    fn journal(&self, point: Option<Point>, dies: &Dies, changes: Changes) -> Option<DyingJournal<'_>> {
+    fn journal(&self, moment: Option<Moment>, dies: &Dies, changes: Changes) -> Option<DyingJournal<'_>> {
         let journal = SqliteJournal::open(&self.folder.path().join("state")).ok()?;
-        Some(DyingJournal::new(journal, &self.disk, point, dies.clone(), changes))
+        Some(DyingJournal::new(journal, &self.disk, moment, dies.clone(), changes))
     }
 
     /// A life to the end, and what it did to the disk.
@@ -122,16 +131,16 @@ impl Stage {
     }
 
     /// The life that ends at the point.
-    pub(super) async fn dying(&self, point: Point, changes: Changes, death: Death) {
+    pub(super) async fn dying(&self, moment: Moment, changes: Changes, death: Death) {
         let dies = Dies::default();
-        let journal = self.journal(Some(point), &dies, changes).unwrap();
-        let lived = dies.or(self.live(&journal, Some(point), &dies)).await;
-        match (point, lived) {
+        let journal = self.journal(Some(moment), &dies, changes).unwrap();
+        let lived = dies.or(self.live(&journal, Some(moment), &dies)).await;
+        match (moment.point, lived) {
             (Point::K13, Some(Ok(End::Done(_)))) => {
                 self.disk.halt();
                 assert!(journal.load(&id()).is_err(), "a dead disk tells nothing");
             }
-            (_, lived) => assert!(lived.is_none(), "{}: it was to die at {point:?}: {lived:?}", self.server),
+            (_, lived) => assert!(lived.is_none(), "{}: it was to die at {moment:?}: {lived:?}", self.server),
         }
         self.disk.halt();
         drop(journal);
@@ -139,8 +148,8 @@ impl Stage {
     }
 
     /// Goes on, by a person's help where it is asked for, to the end.
-    pub(super) async fn rest(&self, point: Point, death: Death) -> (u32, Report) {
-        let cell = format!("{}, {point:?}, {death:?}", self.server);
+    pub(super) async fn rest(&self, moment: Moment, death: Death) -> (u32, Report) {
+        let cell = format!("{}, {moment:?}, {death:?}", self.server);
         let dies = Dies::default();
         let journal = self.journal(None, &dies, Changes::new()).unwrap_or_else(|| panic!("{cell}"));
         let mut asked = 0;
@@ -182,10 +191,10 @@ impl Stage {
             .unwrap();
     }
 
-    async fn live(&self, journal: &dyn Journal, point: Option<Point>, dies: &Dies) -> Result<End, DriveError> {
+    async fn live(&self, journal: &dyn Journal, moment: Option<Moment>, dies: &Dies) -> Result<End, DriveError> {
         let stored = journal.load(&id()).ok();
         let latest_ms = stored.as_ref().map_or(0, |import| import.latest.at_ms);
-        let importer = self.importer(point, dies, latest_ms);
+        let importer = self.importer(moment, dies, latest_ms);
         let noted = match stored {
             Some(import) => import.host,
             None => self.begin(&importer, journal).await?,
@@ -200,16 +209,16 @@ impl Stage {
         self.sandbox.base_url().parse().unwrap()
     }
 
-    fn importer(&self, point: Option<Point>, dies: &Dies, latest_ms: u64) -> Importer {
-        let wire = DyingWire { sandbox: self.sandbox.clone(), point, dies: dies.clone() };
+    fn importer(&self, moment: Option<Moment>, dies: &Dies, latest_ms: u64) -> Importer {
+        let wire = DyingWire { sandbox: self.sandbox.clone(), moment, dies: dies.clone() };
         let (base, mut secrets) = (self.base(), Secrets::default());
         let origin = Origin::of(&base).unwrap();
         if let Some(credential) = servers::credential(self.server) {
             secrets.authorize(origin.clone(), &credential).unwrap();
         }
         let mut network = Network::new(AllowList::new(&base).unwrap(), secrets, Arc::new(wire));
-        let input = OpenInput::open(&self.folder.path().join("Patient.ndjson")).unwrap();
-        network.uploads = Uploads::new(origin, vec![Some(Arc::new(input))]);
+        let open = |(name, _)| Some(Arc::new(OpenInput::open(&self.folder.path().join(name)).unwrap()));
+        network.uploads = Uploads::new(origin, FILES.map(open).to_vec());
         Importer::new(engine(), not_before(&self.clock, latest_ms), network)
     }
 
@@ -231,16 +240,20 @@ impl Stage {
     }
 
     fn request(&self) -> Request {
-        let input =
-            Input { url: file(self.server), resource_type: "Patient".to_owned(), resources: Some(3), etag: None };
+        let input = |(name, text): (&str, &str)| Input {
+            url: format!("{}{name}", servers::folder(self.server)),
+            resource_type: "Patient".to_owned(),
+            resources: Some(text.lines().count() as u64),
+            etag: None,
+        };
         let sample = |id: &str| Sample { reference: format!("Patient/{id}"), fingerprint: String::new() };
         Request {
             id: id().to_string(),
             time_ms: self.clock.now_ms(),
             purpose: Purpose::Import,
             base_url: self.sandbox.base_url(),
-            dialect: DialectChoice::Defined(self.dialect.clone()),
-            inputs: vec![input],
+            dialect: self.dialect.clone(),
+            inputs: FILES.map(input).to_vec(),
             samples: ["p1", "p2", "p3"].map(sample).to_vec(),
             expected: Vec::new(),
             settings: servers::settings(self.server),
@@ -252,8 +265,4 @@ impl Stage {
 
 fn id() -> ImportId {
     ImportId::from_bytes([7; 16])
-}
-
-fn file(server: Personality) -> String {
-    format!("{}Patient.ndjson", servers::folder(server))
 }
