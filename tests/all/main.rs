@@ -15,7 +15,7 @@ mod commands;
 mod components;
 /// What earlier versions wrote stays readable.
 mod corpus;
-/// 14 points, 4 classes of recovery, 3 kinds of death.
+/// 14 points, every built-in dialect, 3 kinds of death.
 mod crash_matrix;
 /// Every dialect against the practice server of its name.
 mod dialects;

@@ -5,24 +5,27 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use fhir_import::journal::{
-    Holder, ImportId, ImportSummary, Intent, Journal, Lease, NewImport, NextKind, Result, SqliteJournal, StoredImport,
-    StoredTransition,
+    Holder, ImportId, ImportSummary, Intent, Journal, Lease, NewImport, NextKind, Result, SqliteJournal, StoredEvent,
+    StoredImport, StoredTransition,
 };
 use fhir_import::net::{Carried, Carrying, NetError, NetErrorKind, Permission, Phase, Wire};
-use fhir_import_sandbox::{Outcome, Sandbox};
+use fhir_import_sandbox::{Endpoint, Outcome, Sandbox};
 use fhir_import_simulation::Death as Dies;
 use http::Request;
+use url::Url;
 
-use super::Point;
+use super::{Moment, Point};
 use crate::harness::disk::Disk;
 
 /// Where an operation of the journal dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Op {
     Create,
-    Intend,
-    /// The append of what this event belongs to.
-    Accepted,
+    /// Before this kick-off, counted from 1.
+    Intend(u32),
+    /// The append after that intent: what the answer to the kick-off said.
+    Accepted(u32),
+    /// The append of what says that the job ended.
     Ended,
     Done,
 }
@@ -30,53 +33,91 @@ pub(super) enum Op {
 /// How many changes of the disk each operation makes, from a life that nothing happened to.
 pub(super) type Changes = BTreeMap<Op, u64>;
 
-/// The real journal, and the point at which it dies.
-pub(super) struct DyingJournal<'a> {
-    pub(super) journal: SqliteJournal,
-    pub(super) disk: &'a Disk,
-    pub(super) point: Option<Point>,
-    pub(super) dies: Dies,
-    pub(super) changes: Mutex<Changes>,
+impl Moment {
+    /// The operation that is cut off.
+    fn inside(self) -> Option<Op> {
+        match self.point {
+            Point::K0 => Some(Op::Create),
+            Point::K2 => Some(Op::Intend(self.kick_off)),
+            Point::K6 => Some(Op::Accepted(self.kick_off)),
+            Point::K8 => Some(Op::Ended),
+            Point::K11 => Some(Op::Done),
+            _ => None,
+        }
+    }
+
+    /// The operation that is the last.
+    fn after(self) -> Option<Op> {
+        match self.point {
+            Point::K1 => Some(Op::Create),
+            Point::K7 => Some(Op::Accepted(self.kick_off)),
+            Point::K12 => Some(Op::Done),
+            _ => None,
+        }
+    }
 }
 
-impl DyingJournal<'_> {
+/// The real journal, and the moment at which it dies.
+pub(super) struct DyingJournal<'a> {
+    journal: SqliteJournal,
+    disk: &'a Disk,
+    moment: Option<Moment>,
+    dies: Dies,
+    state: Mutex<State>,
+}
+
+struct State {
+    changes: Changes,
+    /// Kick-offs so far.
+    intents: u32,
+    /// The latest of them, unless what came of it is stored.
+    open: Option<u32>,
+}
+
+impl<'a> DyingJournal<'a> {
+    /// One that dies at the moment, if at any, given the changes that a life without a crash made.
+    pub(super) fn new(
+        journal: SqliteJournal,
+        disk: &'a Disk,
+        moment: Option<Moment>,
+        dies: Dies,
+        changes: Changes,
+    ) -> Self {
+        Self { journal, disk, moment, dies, state: Mutex::new(State { changes, intents: 0, open: None }) }
+    }
+
+    /// What was done to the disk.
+    pub(super) fn changes(&self) -> Changes {
+        self.state.lock().unwrap().changes.clone()
+    }
+
+    fn appended(&self, transition: &StoredTransition) -> Option<Op> {
+        let ended = |event: &StoredEvent| matches!(event.kind.as_str(), "status-complete" | "status-failed");
+        match (transition.next_kind, self.state.lock().unwrap().open.take()) {
+            (NextKind::Done, _) => Some(Op::Done),
+            (_, Some(kick_off)) => Some(Op::Accepted(kick_off)),
+            (_, None) => transition.events.iter().any(ended).then_some(Op::Ended),
+        }
+    }
+
     fn op<T>(&self, op: Option<Op>, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        let (inside, after) = match self.point {
-            Some(Point::K0) => (Some(Op::Create), None),
-            Some(Point::K1) => (None, Some(Op::Create)),
-            Some(Point::K2) => (Some(Op::Intend), None),
-            Some(Point::K6) => (Some(Op::Accepted), None),
-            Some(Point::K7) => (None, Some(Op::Accepted)),
-            Some(Point::K8) => (Some(Op::Ended), None),
-            Some(Point::K11) => (Some(Op::Done), None),
-            Some(Point::K12) => (None, Some(Op::Done)),
-            _ => (None, None),
-        };
+        let inside = self.moment.and_then(Moment::inside);
+        let after = self.moment.and_then(Moment::after);
         if op.is_some() && op == inside {
             // All but the last change, which is the sync that makes it durable.
-            let changes = op.and_then(|op| self.changes.lock().unwrap().get(&op).copied());
+            let changes = op.and_then(|op| self.state.lock().unwrap().changes.get(&op).copied());
             self.disk.halt_at(changes.expect("a life without a crash came first"));
         }
         let before = self.disk.changes();
         let done = act();
         if let Some(op) = op.filter(|_| done.is_ok()) {
-            self.changes.lock().unwrap().insert(op, self.disk.changes() - before);
+            self.state.lock().unwrap().changes.entry(op).or_insert(self.disk.changes() - before);
         }
         if op.is_some() && (op == inside || op == after) {
             self.disk.halt();
             self.dies.comes();
         }
         done
-    }
-}
-
-fn appended(transition: &StoredTransition) -> Option<Op> {
-    let told = |kind: &str| transition.events.iter().any(|event| event.kind == kind);
-    match transition.next_kind {
-        NextKind::Done => Some(Op::Done),
-        _ if told("kick-off-accepted") => Some(Op::Accepted),
-        _ if told("status-complete") || told("status-failed") => Some(Op::Ended),
-        _ => None,
     }
 }
 
@@ -102,11 +143,15 @@ impl Journal for DyingJournal<'_> {
     }
 
     fn append(&self, lease: &Lease, expected: u64, transition: &StoredTransition) -> Result<u64> {
-        self.op(appended(transition), || self.journal.append(lease, expected, transition))
+        self.op(self.appended(transition), || self.journal.append(lease, expected, transition))
     }
 
     fn intend(&self, lease: &Lease, generation: u64, at_ms: u64) -> Result<Intent> {
-        self.op(Some(Op::Intend), || self.journal.intend(lease, generation, at_ms))
+        let kick_off = self.state.lock().unwrap().intents + 1;
+        let intent = self.op(Some(Op::Intend(kick_off)), || self.journal.intend(lease, generation, at_ms))?;
+        let mut state = self.state.lock().unwrap();
+        (state.intents, state.open) = (kick_off, Some(kick_off));
+        Ok(intent)
     }
 
     fn append_host(&self, lease: &Lease, host: &str) -> Result<()> {
@@ -114,45 +159,53 @@ impl Journal for DyingJournal<'_> {
     }
 }
 
-/// The way to the practice server, and the point at which the client dies on it.
+/// The way to the practice server, and the moment at which the client dies on it.
 pub(super) struct DyingWire {
     pub(super) sandbox: Arc<Sandbox>,
-    pub(super) point: Option<Point>,
+    pub(super) moment: Option<Moment>,
     pub(super) dies: Dies,
 }
 
 impl std::fmt::Debug for DyingWire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DyingWire({:?})", self.point)
+        write!(f, "DyingWire({:?})", self.moment)
     }
 }
 
 impl DyingWire {
     async fn convey(&self, request: Request<Bytes>) -> std::result::Result<Carried, NetError> {
-        let (kick_off, url) = (request.method() == http::Method::POST, request.uri().to_string());
-        let (reads_errors, reads_back) =
-            (url.contains("/errors-"), url.contains("/Patient/") || url.contains("/Patient?_id="));
-        match self.point {
-            Some(Point::K3 | Point::K4) if kick_off => return self.dies.forever().await,
-            Some(Point::K9) if reads_errors => return self.dies.forever().await,
-            Some(Point::K10) if reads_back => return self.dies.forever().await,
-            _ => {}
-        }
-        let outcome = self.sandbox.exchange(request).await;
-        if kick_off && self.point == Some(Point::K5) {
+        let kick_off = is_kick_off(&request);
+        let arrived = u32::try_from(self.sandbox.kick_offs()).unwrap();
+        let point = self.moment.filter(|moment| !kick_off || moment.kick_off == arrived + 1).map(|moment| moment.point);
+        if kick_off && matches!(point, Some(Point::K3 | Point::K4)) {
             return self.dies.forever().await;
+        }
+        let url: Url = request.uri().to_string().parse().unwrap();
+        let outcome = self.sandbox.exchange(request).await;
+        let taken_for = self.sandbox.log().pop().and_then(|seen| seen.endpoint);
+        assert_eq!(kick_off, taken_for == Some(Endpoint::KickOff), "{taken_for:?}");
+        match (point, taken_for) {
+            (Some(Point::K5), Some(Endpoint::KickOff))
+            | (Some(Point::K9), Some(Endpoint::ErrorFile))
+            | (Some(Point::K10), Some(Endpoint::Read | Endpoint::Search)) => return self.dies.forever().await,
+            _ => {}
         }
         match outcome {
             Outcome::Answered { answer, .. } | Outcome::Cut { answer, .. } => {
                 let (head, body) = answer.into_parts();
                 Ok(Carried { head, body, broken: None })
             }
-            Outcome::HungUp => {
-                let url = url.parse().unwrap();
-                Err(NetError::new(Phase::FirstByte, NetErrorKind::ConnectionClosed, &url, "hung up"))
-            }
+            Outcome::HungUp => Err(NetError::new(Phase::FirstByte, NetErrorKind::ConnectionClosed, &url, "hung up")),
         }
     }
+}
+
+/// Whether a request on its way is a kick-off. The server says the same of it when it arrives.
+fn is_kick_off(request: &Request<Bytes>) -> bool {
+    let ends =
+        |text: &str| ["$import", "$bulk-submit", ":import", "StartFHIRImportJob"].iter().any(|end| text.ends_with(end));
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
+    request.method() == http::Method::POST && ends(target.unwrap_or(request.uri().path()))
 }
 
 impl Wire for DyingWire {
