@@ -23,6 +23,8 @@ mod dialects;
 mod disk;
 /// Documents that a plan asks to publish.
 mod documents;
+/// Adapters to workflow engines: one suite for all.
+mod engines;
 /// The examples run.
 mod examples;
 /// A real HAPI FHIR server.

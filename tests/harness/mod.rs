@@ -4,6 +4,7 @@
 pub(crate) mod cli;
 pub(crate) mod disk;
 pub(crate) mod door;
+pub(crate) mod engine;
 pub(crate) mod files;
 pub(crate) mod hapi;
 pub(crate) mod http;

@@ -4,6 +4,7 @@ mod check;
 mod counts;
 mod demo;
 mod generate;
+mod node;
 mod run;
 mod rust_code;
 mod set_up;

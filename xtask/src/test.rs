@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::run;
 use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
-use crate::{check, generate};
+use crate::{check, generate, node};
 
 /// The two crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints of the host", run: lints },
     Step { name: "lints of the components", run: guest_lints },
     Step { name: "documentation", run: documentation },
+    Step { name: "Node package", run: node::package },
     Step { name: "tests", run: tests },
 ];
 

@@ -83,6 +83,7 @@ fn foreign_registry(file: &TextFile, line: &str) -> Option<String> {
     let line = line.trim();
     let foreign = match name {
         "Cargo.lock" => line.starts_with("source = ") && line != REGISTRY,
+        "package-lock.json" => line.starts_with("\"resolved\": \"http"),
         "config.toml" | "Cargo.toml" => line.starts_with("[source") || line.starts_with("[registries"),
         "pom.xml" => line.contains("<repository>") || line.contains("<pluginRepository>"),
         _ => false,

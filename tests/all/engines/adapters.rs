@@ -1,0 +1,23 @@
+//! What is there to be tested.
+
+#![expect(non_upper_case_globals, reason = "the names are those of test modules, too")]
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::engine::Adapter;
+
+/// The repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the repository")
+}
+
+pub(super) static node: Adapter = Adapter {
+    name: "Node",
+    command: || {
+        let mut command = Command::new("node");
+        command.arg(root().join("tests/engines/drive.mjs"));
+        command
+    },
+    server: None,
+};
