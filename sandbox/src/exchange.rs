@@ -271,7 +271,7 @@ mod tests {
             "result",
             "search",
         ];
-        for (personality, endpoint) in Personality::EVERY.into_iter().flat_map(|one| endpoints.map(|at| (one, at))) {
+        for (personality, endpoint) in Personality::every().flat_map(|one| endpoints.map(|at| (one, at))) {
             for action in &actions {
                 let script = json!({"polls_until_done": 0, "faults": [{"on": endpoint, "action": action}]});
                 let local = Local::new(personality, script, &[("p", TWO)]);
