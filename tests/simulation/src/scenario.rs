@@ -52,6 +52,8 @@ pub const KINDS: &[Kind] = &[
     Kind::new(Personality::SameBytes, Some(include_str!("../../dialects/same-bytes.toml"))),
     Kind::new(Personality::CallerKey, Some(include_str!("../../dialects/caller-key.toml"))),
     Kind::new(Personality::Listed, Some(include_str!("../../dialects/listed.toml"))),
+    Kind::built_in(Personality::BulkSubmit),
+    Kind::built_in(Personality::BulkSubmitArgonaut),
     Kind::built_in(Personality::Google),
     Kind::built_in(Personality::Healthlake),
     Kind::built_in(Personality::Ibm),
@@ -59,6 +61,7 @@ pub const KINDS: &[Kind] = &[
     Kind::built_in(Personality::Octofhir),
     Kind::built_in(Personality::Pathling),
     Kind::built_in(Personality::Pathling7),
+    Kind { tells: Tells::InFiles, ..Kind::built_in(Personality::SmartPnp) },
     Kind::built_in(Personality::Smile),
     Kind::built_in(Personality::UdsPlus),
     Kind { tells: Tells::WhichFiles, ..Kind::built_in(Personality::Aidbox) },
@@ -69,9 +72,6 @@ pub const KINDS: &[Kind] = &[
         ..Kind::new(Personality::SmartManifest, Some(include_str!("../../dialects/one-by-one.toml")))
     },
 ];
-
-/// Those that the naive judge can judge so far; the others are met by the crash matrix.
-const JUDGED: [Kind; 6] = [KINDS[0], KINDS[1], KINDS[2], KINDS[3], KINDS[4], KINDS[KINDS.len() - 1]];
 
 impl Kind {
     const fn new(personality: Personality, dialect_file: Option<&'static str>) -> Self {
@@ -182,7 +182,7 @@ impl Scenario {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut chance = Chance::of(seed, 0);
-        let kind = chance.one_of(&JUDGED);
+        let kind = chance.one_of(KINDS);
         let operator = match chance.pick(10) {
             0 => Operator::Impatient,
             1 | 2 => Operator::Cancels(chance.pick(20)),
