@@ -322,7 +322,8 @@ fn what_makes_no_sense_is_never_success_and_in_the_end_a_question() {
 
 #[test]
 fn half_of_a_success_is_asked_for_again_as_late_as_it_wanted_and_never_ends_a_job() {
-    let ended = || recorded!("poll-ended").map(|said| Answer { body: said.body[..said.body.len() / 2].to_vec(), ..said });
+    let ended =
+        || recorded!("poll-ended").map(|said| Answer { body: said.body[..said.body.len() / 2].to_vec(), ..said });
     let mut play = hapi();
     for _ in 0..10 {
         play.exchange(POLL, cut(ended()));
