@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fhir_import::contract::{Next, Outcome, Verdict};
-use fhir_import_sandbox::{Fate, JobRecord};
+use fhir_import_sandbox::{Endpoint, Fate, JobRecord};
 use fhir_import_workflow::checkpoint::{Checkpoint, MAX_BYTES};
 use fhir_import_workflow::pace::FLOOR_MS;
 use fhir_import_workflow::plan::Plan;
@@ -185,11 +185,12 @@ fn unread(ended: &Ended) -> bool {
     ended.report.as_ref().is_some_and(|report| report.verdict == Verdict::NotVerified)
 }
 
-/// The file that alone tells of errors was asked for, and not got whole, or not surely.
+/// The file that alone tells of errors was not got whole, or not surely.
 fn unread_errors(ended: &Ended) -> bool {
     let mut asked = ended.sent.iter().filter(|sent| sent.url.ends_with("/import-outcome.ndjson"));
-    let rough = ended.scenario.weather.network > 0 || !ended.scenario.script.faults.is_empty();
-    ended.scenario.kind.tells == Tells::InFiles && (rough || asked.any(|sent| sent.status != Some(200)))
+    let spoilt = ended.scenario.script.faults.iter().any(|fault| fault.on == Endpoint::ErrorFile);
+    let tells = ended.scenario.kind.tells;
+    tells == Tells::InFiles && (spoilt || !asked.any(|sent| sent.whole && sent.status == Some(200)))
 }
 
 fn fates(ended: &Ended) -> Vec<(Fate, u64, u64)> {
