@@ -187,10 +187,16 @@ fn unread(ended: &Ended) -> bool {
 
 /// The file that alone tells of errors was not got whole, or not surely.
 fn unread_errors(ended: &Ended) -> bool {
-    let mut asked = ended.sent.iter().filter(|sent| sent.url.ends_with("/import-outcome.ndjson"));
+    if ended.scenario.kind.tells != Tells::InFiles {
+        return false;
+    }
+    let is_asked = |sent: &Sent| sent.url.ends_with("/import-outcome.ndjson");
+    let Some(last) = ended.sent.iter().rposition(is_asked) else { return true };
+    let (read, next) = (&ended.sent[last], ended.sent.get(last + 1));
+    // A process that dies with what it read asks for it once more, perhaps in vain.
+    let kept = next.is_none_or(|next| next.life == read.life);
     let spoilt = ended.scenario.script.faults.iter().any(|fault| fault.on == Endpoint::ErrorFile);
-    let tells = ended.scenario.kind.tells;
-    tells == Tells::InFiles && (spoilt || !asked.any(|sent| sent.whole && sent.status == Some(200)))
+    spoilt || !kept || !read.whole || read.status != Some(200)
 }
 
 fn fates(ended: &Ended) -> Vec<(Fate, u64, u64)> {
