@@ -1,6 +1,5 @@
 //! Jobs: work of a kick-off, and what a poll may know of it.
 
-use crate::clock::millis_between;
 use crate::ledger::{Entry, Fate, Worked};
 use crate::script::Script;
 use crate::server::Server;
@@ -156,7 +155,7 @@ impl<E: Ending> Jobs<E> {
             return None;
         }
         let number = job.entry.poll();
-        let age_ms = millis_between(job.entry.created, self.server.now());
+        let age_ms = job.entry.age_ms(self.server.now());
         Some(Poll { job, number, age_ms })
     }
 

@@ -88,8 +88,10 @@ struct Facts {
     polls: u32,
     ends_shown: u32,
     work: Option<Worked>,
-    /// Why it stopped before its end.
-    stopped: Option<Fate>,
+    /// Why it stopped before its end, and when.
+    stopped: Option<(Fate, SystemTime)>,
+    /// How long it stood still before it was taken up again, in milliseconds.
+    stood_ms: u64,
 }
 
 impl Entry {
@@ -139,21 +141,30 @@ impl Entry {
     /// Notes why there will be no end. One that is over keeps its end.
     pub(crate) fn stop(&self, why: Fate, script: &Script, now: SystemTime) {
         if self.fate(script, now) == Fate::Running {
-            self.lock().stopped = Some(why);
+            self.lock().stopped = Some((why, now));
         }
     }
 
-    /// Takes a job up again that was stopped.
-    pub(crate) fn resume(&self) {
-        self.lock().stopped = None;
+    /// Takes a job up again that was stopped: what it had to do then is still to be done.
+    pub(crate) fn resume(&self, now: SystemTime) {
+        let mut facts = self.lock();
+        if let Some((_, since)) = facts.stopped.take() {
+            facts.stood_ms += millis_between(since, now);
+        }
+    }
+
+    /// How long it has worked, in milliseconds.
+    pub(crate) fn age_ms(&self, now: SystemTime) -> u64 {
+        millis_between(self.created, now).saturating_sub(self.lock().stood_ms)
     }
 
     /// What the next poll would show.
     pub(crate) fn fate(&self, script: &Script, now: SystemTime) -> Fate {
+        let age_ms = self.age_ms(now);
         let facts = self.lock();
-        let due = self.shown == Shown::WithTheWork || script.due(facts.polls, millis_between(self.created, now));
+        let due = self.shown == Shown::WithTheWork || script.due(facts.polls, age_ms);
         match (facts.stopped, facts.work) {
-            (Some(why), _) => why,
+            (Some((why, _)), _) => why,
             (None, Some(Worked::Done(_))) if due => Fate::Ended,
             (None, Some(Worked::Failed(_))) if due => Fate::Failed,
             (None, _) => Fate::Running,

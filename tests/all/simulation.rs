@@ -1,12 +1,18 @@
 //! The simulation (`tests/simulation`) as a test: ten thousand imports, each twice; some as a component, too; and clients
 //! that are wrong on purpose, which the judge must notice.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use fhir_import::contract::{Decision, Next, Outcome, Request, Started, Transition};
+use fhir_import::net::{Carrying, Permission, Wire};
 use fhir_import::{Call, CallError, Decisions, Moved, Network, SharedClock};
-use fhir_import_simulation::{Broken, Ended, Make, Native, component, judge, native, run, simulate};
+use fhir_import_sandbox::Personality;
+use fhir_import_simulation::{
+    Broken, Ended, KINDS, Kind, Make, Native, Scenario, component, judge, native, run, simulate,
+};
 
 use crate::harness::rig::engine;
 
@@ -54,6 +60,20 @@ enum Wrong {
     Optimistic,
     /// The end of a wait is never noticed.
     Sleeps,
+    /// What servers say of waiting is not heard.
+    Deaf,
+}
+
+impl Wrong {
+    /// Whether it makes a difference at a server.
+    fn shows_at(self, kind: &Kind) -> bool {
+        match self {
+            Self::SubmitsAgain => !kind.is_idempotent(),
+            Self::Optimistic | Self::Sleeps => true,
+            // These two have no status to be asked for.
+            Self::Deaf => !matches!(kind.personality, Personality::Onfhir | Personality::Sazare),
+        }
+    }
 }
 
 /// Decisions that are wrong on purpose.
@@ -70,7 +90,10 @@ struct Sabotage(Wrong);
 impl Make for Sabotage {
     type Made = Saboteur;
 
-    fn make(&self, network: Network, clock: SharedClock) -> Saboteur {
+    fn make(&self, mut network: Network, clock: SharedClock) -> Saboteur {
+        if self.0 == Wrong::Deaf {
+            network.wire = Arc::new(Deaf(network.wire));
+        }
         let inner = Native::new(network, clock);
         let (submitted, ready, calls) = (AtomicBool::new(false), Mutex::default(), AtomicU32::new(0));
         Saboteur { inner, wrong: self.0, submitted, ready, calls }
@@ -119,32 +142,51 @@ impl Decisions for Saboteur {
     }
 }
 
-/// What the judge says of a wrong client in the first seeds.
-async fn judged(wrong: Wrong, seeds: u64) -> Vec<&'static str> {
-    let mut broken = Vec::new();
-    for seed in 1..=seeds {
-        let ended = simulate(seed, &Sabotage(wrong)).await;
-        broken.extend(judge(&ended).err().map(|broken| broken.promise));
+/// A network on which no server asks for a wait.
+#[derive(Debug)]
+struct Deaf(Arc<dyn Wire>);
+
+impl Wire for Deaf {
+    fn carry(&self, request: http::Request<Bytes>, permission: Permission) -> Carrying<'_> {
+        Box::pin(async move {
+            let mut carried = self.0.carry(request, permission).await?;
+            carried.head.headers.remove(http::header::RETRY_AFTER);
+            Ok(carried)
+        })
     }
-    broken.sort_unstable();
-    broken.dedup();
-    broken
+}
+
+/// The servers of the first seeds at which the judge does not say of a wrong client that it breaks this promise.
+async fn unnoticed(wrong: Wrong, promise: &str, seeds: u64) -> BTreeSet<&'static str> {
+    let name = |kind: &Kind| kind.personality.name();
+    let mut servers: BTreeSet<_> = KINDS.iter().filter(|kind| wrong.shows_at(kind)).map(name).collect();
+    for seed in 1..=seeds {
+        if servers.contains(name(&Scenario::of(seed).kind)) {
+            let ended = simulate(seed, &Sabotage(wrong)).await;
+            if judge(&ended).is_err_and(|broken| broken.promise == promise) {
+                servers.remove(name(&ended.scenario.kind));
+            }
+        }
+    }
+    servers
 }
 
 #[tokio::test]
-async fn the_judge_notices_a_client_that_submits_again() {
-    let broken = judged(Wrong::SubmitsAgain, 400).await;
-    assert!(broken.contains(&"I1 one intent is one job"), "{broken:?}");
+async fn the_judge_notices_a_client_that_submits_again_where_that_is_a_second_job() {
+    assert_eq!(unnoticed(Wrong::SubmitsAgain, "I1 one intent is one job", 10_000).await, BTreeSet::new());
 }
 
 #[tokio::test]
-async fn the_judge_notices_a_client_that_is_optimistic() {
-    let broken = judged(Wrong::Optimistic, 100).await;
-    assert!(broken.contains(&"I3 the final word is true"), "{broken:?}");
+async fn the_judge_notices_a_client_that_is_optimistic_at_every_server() {
+    assert_eq!(unnoticed(Wrong::Optimistic, "I3 the final word is true", 10_000).await, BTreeSet::new());
 }
 
 #[tokio::test]
-async fn the_judge_notices_a_client_that_never_ends() {
-    let broken = judged(Wrong::Sleeps, 5).await;
-    assert!(broken.contains(&"I2 every import ends"), "{broken:?}");
+async fn the_judge_notices_a_client_that_does_not_hear_how_long_to_wait_at_every_server_that_says_so() {
+    assert_eq!(unnoticed(Wrong::Deaf, "I4 polls keep their distance", 10_000).await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn the_judge_notices_a_client_that_never_ends_at_every_server() {
+    assert_eq!(unnoticed(Wrong::Sleeps, "I2 every import ends", 10_000).await, BTreeSet::new());
 }

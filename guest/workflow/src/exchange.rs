@@ -36,7 +36,8 @@ pub struct Exchange {
 /// What an answer is worth whose body broke off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
-    /// Status and headers say all, or more must not be lost than the body: a kick-off was accepted, or not.
+    /// Status and headers say all, or more must not be lost than the body: a kick-off was accepted, or not; a status
+    /// request is to be made again after a wait.
     SaysAll,
     /// With a status that means success, nothing.
     NeedsBody,
@@ -114,7 +115,7 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body, at most as many bytes as were to be kept.
     pub body: Vec<u8>,
-    /// The body was longer.
+    /// The body was longer, or broke off.
     pub cut: bool,
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::dialect::{BodyKind, JobState, Poll, PollRule};
-use crate::exchange::Answer;
+use crate::exchange::{Answer, KEEP_DOCUMENT};
 use crate::json::{self, read::read_whole};
 
 /// What an answer to a status request means.
@@ -33,13 +33,25 @@ pub fn classify(poll: &Poll, answer: &Answer) -> Meaning {
     if status >= 400 && body.as_ref().is_some_and(is_transient) {
         return Meaning::Busy;
     }
-    if let Some(rule) = poll.rules.iter().find(|rule| rule.status == status && fits(rule, answer, body.as_ref())) {
-        return match rule.means {
-            JobState::Busy => Meaning::Busy,
-            JobState::Credentials => Meaning::Credentials,
-            means => Meaning::Job(means, rule.confirm),
-        };
+    let rule = poll.rules.iter().find(|rule| rule.status == status && fits(rule, answer, body.as_ref()));
+    // The head says that a job runs, and for how long not to ask; a word that ends it needs its body.
+    if broke_off(answer) && rule.is_none_or(|rule| rule.means != JobState::Running) {
+        return Meaning::Broken;
     }
+    match rule {
+        Some(PollRule { means: JobState::Busy, .. }) => Meaning::Busy,
+        Some(PollRule { means: JobState::Credentials, .. }) => Meaning::Credentials,
+        Some(rule) => Meaning::Job(rule.means, rule.confirm),
+        None => by_status(status),
+    }
+}
+
+/// A success whose body broke off; one that is longer than what is kept makes no sense, however often it comes.
+fn broke_off(answer: &Answer) -> bool {
+    answer.cut && answer.body.len() < KEEP_DOCUMENT && matches!(answer.status, 200 | 206)
+}
+
+fn by_status(status: u16) -> Meaning {
     match status {
         303 => Meaning::Elsewhere,
         401 | 403 => Meaning::Credentials,

@@ -3,16 +3,16 @@
 //! It knows nothing of states, checkpoints or retries. It looks at the server's books and says which final words are
 //! true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fhir_import::contract::{Next, Outcome, Verdict};
-use fhir_import_sandbox::{Fate, JobRecord};
+use fhir_import_sandbox::{Endpoint, Fate, JobRecord};
 use fhir_import_workflow::checkpoint::{Checkpoint, MAX_BYTES};
 use fhir_import_workflow::pace::FLOOR_MS;
 use fhir_import_workflow::plan::Plan;
 
 use crate::answer;
-use crate::scenario::Tells;
+use crate::kinds::{Jobs, Kind, Tells};
 use crate::wire::Sent;
 use crate::world::{Ended, POLL_MAX_MS};
 
@@ -51,7 +51,12 @@ pub fn judge(ended: &Ended) -> Result<(), Broken> {
 }
 
 fn one_job(ended: &Ended) -> Result<(), String> {
-    let there = ended.jobs.iter().filter(|job| job.fate != Fate::Lost).count();
+    let there: Vec<_> = ended.jobs.iter().filter(|job| job.fate != Fate::Lost).collect();
+    let there = match ended.scenario.kind.jobs {
+        // A file that is sent again is the same resources in another version.
+        Jobs::Uploads => there.iter().map(|job| &job.kick_off).collect::<BTreeSet<_>>().len(),
+        Jobs::One | Jobs::OneByOne => there.len(),
+    };
     // A server that forgot its jobs gives another one for the same bytes or key, also to a kick-off that comes late.
     let script = &ended.scenario.script;
     let expire = script.forget_jobs_after_polls.is_some() || script.forget_after_end.is_some();
@@ -151,8 +156,10 @@ fn is_after_a_death(ended: &Ended, sent: &Sent) -> bool {
 fn words_of(ended: &Ended, job: &JobRecord) -> Vec<Outcome> {
     let lies = ended.scenario.script.lie_drop > 0 || ended.scenario.script.lie_count != 0;
     let rejected = job.refused > 0 || ended.scenario.missing_file;
-    let tells = ended.scenario.kind.tells;
+    let Kind { jobs, tells, .. } = ended.scenario.kind;
     match job.fate {
+        // A request with nothing but bad lines is answered 400, with a result like any other.
+        Fate::Failed if jobs == Jobs::Uploads => vec![Outcome::FinishedWithErrors],
         // That one of its files failed is what this server calls a failure.
         Fate::Failed if tells == Tells::WhichFiles => vec![Outcome::FinishedWithErrors, Outcome::VerificationFailed],
         Fate::Failed => vec![Outcome::Failed],
@@ -178,11 +185,18 @@ fn unread(ended: &Ended) -> bool {
     ended.report.as_ref().is_some_and(|report| report.verdict == Verdict::NotVerified)
 }
 
-/// The file that alone tells of errors was asked for, and not got whole, or not surely.
+/// The file that alone tells of errors was not got whole, or not surely.
 fn unread_errors(ended: &Ended) -> bool {
-    let mut asked = ended.sent.iter().filter(|sent| sent.url.ends_with("/import-outcome.ndjson"));
-    let rough = ended.scenario.weather.network > 0 || !ended.scenario.script.faults.is_empty();
-    ended.scenario.kind.tells == Tells::InFiles && (rough || asked.any(|sent| sent.status != Some(200)))
+    if ended.scenario.kind.tells != Tells::InFiles {
+        return false;
+    }
+    let is_asked = |sent: &Sent| sent.url.ends_with("/import-outcome.ndjson");
+    let Some(last) = ended.sent.iter().rposition(is_asked) else { return true };
+    let (read, next) = (&ended.sent[last], ended.sent.get(last + 1));
+    // A process that dies with what it read asks for it once more, perhaps in vain.
+    let kept = next.is_none_or(|next| next.life == read.life);
+    let spoilt = ended.scenario.script.faults.iter().any(|fault| fault.on == Endpoint::ErrorFile);
+    spoilt || !kept || !read.whole || read.status != Some(200)
 }
 
 fn fates(ended: &Ended) -> Vec<(Fate, u64, u64)> {

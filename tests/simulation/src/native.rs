@@ -21,7 +21,7 @@ impl Native {
     /// Decisions that see this clock and reach this network.
     #[must_use]
     pub fn new(network: Network, clock: SharedClock) -> Self {
-        Self { network: Arc::new(network), clock }
+        Self { network: Arc::new(network.by(clock.clone())), clock }
     }
 
     async fn turn(&self, call: Call, plan: &str, checkpoint: &str) -> Result<Moved, workflow::Error> {

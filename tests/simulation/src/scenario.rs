@@ -1,125 +1,9 @@
 //! What a seed stands for: a server, data, and what goes wrong.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
-use fhir_import::contract::DialectChoice;
 use fhir_import_sandbox::{Action, Canned, Endpoint, Fault, Personality, Script};
 
-use crate::answer;
 use crate::chance::Chance;
-
-/// A server to import to. A dialect joins the simulation by being listed in [`KINDS`].
-#[derive(Clone, Copy)]
-pub struct Kind {
-    /// The practice server.
-    pub personality: Personality,
-    /// The operator's dialect file; none for a dialect that is built in.
-    pub dialect_file: Option<&'static str>,
-    /// How the files are spread over jobs.
-    pub jobs: Jobs,
-    /// What it tells of resources that it rejects.
-    pub tells: Tells,
-}
-
-/// What a server tells of resources that it rejects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tells {
-    /// How many they are.
-    HowMany,
-    /// In which files they are.
-    WhichFiles,
-    /// How many they are, in a file that has to be read; and when a job is over, one poll more is told that it runs.
-    InFiles,
-    /// Nothing, not even that the job ended.
-    Nothing,
-}
-
-/// How the files of an import are spread over jobs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Jobs {
-    /// One job for all.
-    One,
-    /// One for each file.
-    OneByOne,
-}
-
-/// All servers of the simulation. sazare has no jobs to be judged by. Of `$bulk-submit` and ping and pull the naive judge
-/// does not yet tell a broken promise from what it does not know of them (docs/reliability.md).
-pub const KINDS: &[Kind] = &[
-    Kind::new(Personality::Hapi, None),
-    Kind::new(Personality::SmartManifest, None),
-    Kind::new(Personality::SameBytes, Some(include_str!("../../dialects/same-bytes.toml"))),
-    Kind::new(Personality::CallerKey, Some(include_str!("../../dialects/caller-key.toml"))),
-    Kind::new(Personality::Listed, Some(include_str!("../../dialects/listed.toml"))),
-    Kind::built_in(Personality::Google),
-    Kind::built_in(Personality::Healthlake),
-    Kind::built_in(Personality::Ibm),
-    Kind::built_in(Personality::Microsoft),
-    Kind::built_in(Personality::Octofhir),
-    Kind::built_in(Personality::Pathling),
-    Kind::built_in(Personality::Pathling7),
-    Kind::built_in(Personality::Smile),
-    Kind::built_in(Personality::UdsPlus),
-    Kind { tells: Tells::WhichFiles, ..Kind::built_in(Personality::Aidbox) },
-    Kind { tells: Tells::WhichFiles, ..Kind::built_in(Personality::AidboxV2) },
-    Kind { tells: Tells::Nothing, ..Kind::built_in(Personality::Onfhir) },
-    Kind {
-        jobs: Jobs::OneByOne,
-        ..Kind::new(Personality::SmartManifest, Some(include_str!("../../dialects/one-by-one.toml")))
-    },
-];
-
-/// Those that the naive judge can judge so far; the others are met by the crash matrix.
-const JUDGED: [Kind; 6] = [KINDS[0], KINDS[1], KINDS[2], KINDS[3], KINDS[4], KINDS[KINDS.len() - 1]];
-
-impl Kind {
-    const fn new(personality: Personality, dialect_file: Option<&'static str>) -> Self {
-        Self { personality, dialect_file, jobs: Jobs::One, tells: Tells::HowMany }
-    }
-
-    const fn built_in(personality: Personality) -> Self {
-        Self::new(personality, None)
-    }
-
-    /// Whether a second kick-off of the same bytes is no second job.
-    #[must_use]
-    pub fn is_idempotent(&self) -> bool {
-        use Personality::{
-            AidboxV2, BulkSubmit, BulkSubmitArgonaut, CallerKey, Healthlake, Microsoft, Pathling, SameBytes,
-        };
-        matches!(
-            self.personality,
-            AidboxV2 | BulkSubmit | BulkSubmitArgonaut | CallerKey | Healthlake | Microsoft | Pathling | SameBytes
-        )
-    }
-
-    /// What the operator says of the dialect.
-    ///
-    /// # Panics
-    /// When a dialect file of the tests is wrong.
-    #[must_use]
-    pub fn dialect(&self) -> DialectChoice {
-        match self.dialect_file {
-            Some(text) => DialectChoice::Defined(definition(text)),
-            None => DialectChoice::Named(self.personality.name().to_owned()),
-        }
-    }
-}
-
-/// A dialect file in full; each is read once for all simulations.
-fn definition(text: &'static str) -> String {
-    static READ: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
-    let read = || {
-        let builtin: Vec<_> = fhir_import_dialects::texts().into_iter().map(answer::dialect).collect();
-        let none = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
-        let file = fhir_import::read_dialect("tests", text, &builtin, &none);
-        let file = file.expect("the dialect files of the tests are right, and extend built-in ones");
-        file.definition
-    };
-    let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    all.entry(text).or_insert_with(read).clone()
-}
+use crate::kinds::{Jobs, KINDS, Kind};
 
 /// What goes wrong, of 10,000 times.
 #[derive(Debug, Clone, Copy)]
@@ -182,7 +66,7 @@ impl Scenario {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut chance = Chance::of(seed, 0);
-        let kind = chance.one_of(&JUDGED);
+        let kind = chance.one_of(KINDS);
         let operator = match chance.pick(10) {
             0 => Operator::Impatient,
             1 | 2 => Operator::Cancels(chance.pick(20)),
@@ -198,7 +82,7 @@ impl Scenario {
             server_offset_ms: chance.one_of(&[0, 0, 0, 1_500, -90_000, HOUR_MS, -HOUR_MS]),
             weather: chance.one_of(&WEATHERS),
             operator,
-            missing_file: chance.percent(3),
+            missing_file: chance.percent(3) && kind.jobs != Jobs::Uploads,
             foreign_jobs: chance.one_of(&[0, 0, 1, 3]),
         }
     }
@@ -208,7 +92,7 @@ impl Scenario {
     pub fn jobs(&self) -> usize {
         match self.kind.jobs {
             Jobs::One => 1,
-            Jobs::OneByOne => self.data.iter().filter(|resources| **resources > 0).count(),
+            Jobs::OneByOne | Jobs::Uploads => self.data.iter().filter(|resources| **resources > 0).count(),
         }
     }
 

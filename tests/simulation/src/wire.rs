@@ -35,6 +35,8 @@ pub struct Sent {
     pub arrived: bool,
     /// The status that the client saw.
     pub status: Option<u16>,
+    /// Whether the client saw the whole answer.
+    pub whole: bool,
     /// The `Retry-After` that the client saw.
     pub retry_after: Vec<String>,
     /// Which life of the client's process it was.
@@ -209,6 +211,7 @@ impl SimulatedWire {
             authorization: header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             arrived,
             status: None,
+            whole: false,
             retry_after: Vec::new(),
             life: self.life.load(Ordering::Relaxed),
         };
@@ -221,6 +224,7 @@ impl SimulatedWire {
         let values = carried.head.headers.get_all(http::header::RETRY_AFTER);
         let mut state = self.lock();
         state.sent[at].status = Some(carried.head.status.as_u16());
+        state.sent[at].whole = carried.broken.is_none();
         state.sent[at].retry_after =
             values.iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
     }

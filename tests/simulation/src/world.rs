@@ -19,8 +19,10 @@ use url::Url;
 use crate::chance::Chance;
 use crate::death::Death;
 use crate::disk::Disk;
+use crate::kinds::{Jobs, Kind};
+use crate::machine::Machine;
 use crate::operator::{Acts, LOOKS_AFTER_MS, ours};
-use crate::scenario::{HOUR_MS, Kind, Operator, Scenario};
+use crate::scenario::{HOUR_MS, Operator, Scenario};
 use crate::servers;
 use crate::shelf::Shelf;
 use crate::time::{ClientClock, ServerClock, Time};
@@ -90,6 +92,8 @@ struct Stage {
     disk: Disk,
     files: Vec<(&'static str, String)>,
     shelf: Arc<Shelf>,
+    /// Where files are that are sent to the server.
+    machine: Option<Machine>,
     id: ImportId,
 }
 
@@ -115,19 +119,24 @@ impl Stage {
         let idempotent = scenario.kind.is_idempotent();
         let wire = SimulatedWire::new(sandbox.clone(), time.clone(), death.clone(), chance, until_ms, !idempotent);
         let disk = Disk::new(Chance::of(seed, 2).with_odds(weather.disk), death.clone());
+        let server = Origin::of(&base(&sandbox)).expect("the base URL has an origin");
+        let machine = || Machine::new(server, &files).expect("a machine has place for small files");
+        let machine = (scenario.kind.jobs == Jobs::Uploads).then(machine);
         let id = format!("{seed:016x}{seed:016x}").parse().expect("32 hex digits are an id");
         let clock = Arc::new(ClientClock::new(time.clone()));
-        Self { time, clock, death, sandbox, wire: Arc::new(wire), disk, files, shelf, id }
+        Self { time, clock, death, sandbox, wire: Arc::new(wire), disk, files, shelf, machine, id }
     }
 
     fn network(&self, kind: Kind) -> Network {
-        let base: Url = self.sandbox.base_url().parse().expect("the practice server has a base URL");
+        let base = base(&self.sandbox);
         let mut secrets = Secrets::default();
         let credential = servers::credential(kind.personality).unwrap_or(Credential::Bearer(TOKEN.into()));
         let origin = Origin::of(&base).expect("the base URL has an origin");
         secrets.authorize(origin, &credential).expect("a credential can be a header");
         let allow = AllowList::new(&base).expect("the base URL has an origin");
-        Network::new(allow, secrets, self.wire.clone())
+        let mut network = Network::new(allow, secrets, self.wire.clone());
+        network.uploads = self.machine.as_ref().map(|machine| machine.uploads.clone()).unwrap_or_default();
+        network
     }
 
     async fn run(&self, scenario: &Scenario, make: &impl Make) -> (Acts, u32) {
@@ -158,7 +167,7 @@ impl Stage {
         let stored = self.disk.load(&self.id).ok();
         let latest_ms = stored.as_ref().map_or(0, |import| import.latest.at_ms);
         let decisions = &make.make(self.network(scenario.kind), not_before(&clock, latest_ms));
-        let budget = Budgets::new(clock).of(&self.sandbox.base_url().parse().expect("a base URL is a URL"));
+        let budget = Budgets::new(clock).of(&base(&self.sandbox));
         if stored.is_none() {
             let request = self.request(scenario);
             let started = decisions.start(&request).await?;
@@ -293,6 +302,10 @@ impl Watch for Watching {
             None => {}
         }
     }
+}
+
+fn base(sandbox: &Sandbox) -> Url {
+    sandbox.base_url().parse().expect("the practice server has a base URL")
 }
 
 fn url(scenario: &Scenario, kind: &str) -> String {

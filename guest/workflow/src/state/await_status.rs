@@ -182,7 +182,8 @@ impl AwaitStatus {
             Meaning::Job(JobState::Running, _) => self.running(cx, &answer),
             Meaning::Job(means, confirm) => self.terminal(cx, &answer, means, confirm),
             Meaning::Busy | Meaning::Broken => {
-                let text = format!("a status request was answered {}: the job is not spoken of", answer.status);
+                let half = if answer.cut { ", and broke off" } else { "" };
+                let text = format!("a status request was answered {}{half}: the job is not spoken of", answer.status);
                 Self { senseless: 0, ..self }.again(cx, Some(&answer), &text)
             }
             Meaning::Credentials => {

@@ -103,8 +103,13 @@ impl CancelJob {
             // Forgotten; or a DELETE whose answer was lost was carried out, which nobody can tell.
             Meaning::Job(JobState::Unknown, _) => self.back(cx, "the server does not know the job"),
             Meaning::Job(JobState::Running, _) => {
+                let told_where = self.job.handle().is_none();
                 self.job.learn_handle(cx, answer);
                 match self.job.cancel(cx) {
+                    // That says where the status is, and not that the job runs.
+                    Some(_) if told_where => {
+                        State::CancelJob(Self { stage: Stage::Look, due: Some(pace::soon(cx.now_ms)), ..self })
+                    }
                     Some(_) => State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self }),
                     None => self.back(cx, "the server did not say where the job is"),
                 }

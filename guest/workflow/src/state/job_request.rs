@@ -2,7 +2,7 @@
 
 use super::{Ask, AwaitStatus, Cx};
 use crate::dialect::CancelShape;
-use crate::exchange::{Exchange, KEEP_DOCUMENT};
+use crate::exchange::{Exchange, Head, KEEP_DOCUMENT};
 use crate::template::Job;
 use crate::transition::EventKind;
 use crate::url::{Place, redact};
@@ -13,7 +13,7 @@ impl AwaitStatus {
             Some(handle) => poll(cx, handle),
             None => status_request(cx),
         };
-        exchange.map_or(Ask::Stay, Ask::Send)
+        exchange.map_or(Ask::Stay, |exchange| Ask::Send(Exchange { head: Head::SaysAll, ..exchange }))
     }
 
     /// Whether the server has a request that cancels a job.

@@ -114,7 +114,7 @@ impl Ready {
     /// What came of the kick-off.
     pub fn submitted(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match reply {
-            Ok(answer) if is_half_a_duplicate(cx, &answer) => {
+            Ok(answer) if is_half_said(cx, &answer) => {
                 let text = format!("the server answered {}, and broke off before it said why", answer.status);
                 SubmitLost::enter(cx, self.failures.saturating_add(1), &text)
             }
@@ -217,10 +217,13 @@ fn duplicate<'a>(cx: &Cx<'a>, answer: &Answer) -> Option<&'a Duplicate> {
     fits.then_some(rule)
 }
 
-/// It may be how the server says that it knows our key, and the part that says so did not arrive.
-fn is_half_a_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
-    let rule = cx.dialect().and_then(|dialect| dialect.recovery.duplicate.as_ref());
-    answer.cut && rule.is_some_and(|rule| rule.statuses.contains(&answer.status)) && duplicate(cx, answer).is_none()
+/// It may be how the server says that it knows our key, or that every line was refused, and the part that says so did
+/// not arrive.
+fn is_half_said(cx: &Cx<'_>, answer: &Answer) -> bool {
+    let Some(dialect) = cx.dialect().filter(|_| answer.cut) else { return false };
+    let may_be_known = dialect.recovery.duplicate.as_ref().is_some_and(|rule| rule.statuses.contains(&answer.status));
+    let may_be_result = answer.status >= 400 && dialect.kick_off.accepted.contains(&answer.status);
+    may_be_known && duplicate(cx, answer).is_none() || may_be_result
 }
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::answers::{accepted, answer, broken, empty, manifest, outcome, page, running};
 use super::{MINUTE_MS, Play, defined, dialect, input, named};
+use crate::dialect::Handle;
 use crate::outcome::Outcome;
 use crate::state::Reply;
 use crate::status::Phase;
@@ -33,6 +34,24 @@ fn a_job_that_is_over_is_not_deleted_with_its_result() {
     }
     let mut play = Play::running(named("smart-manifest"));
     play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, empty(410));
+    play.ended(Outcome::Cancelled);
+}
+
+#[test]
+fn where_the_status_is_does_not_say_that_the_job_runs() {
+    let mut where_asked = dialect("smart-manifest");
+    where_asked.kick_off.handle = Handle::StatusRequest;
+    where_asked.kick_off.accepted = vec![200];
+    let request = json!({ "url": "$status", "content-type": "a/b", "accept": "a/b", "body": {} });
+    where_asked.poll.status_request = Some(serde_json::from_value(request).unwrap());
+    let mut play = Play::new(defined(where_asked));
+    play.exchange("POST /$import", empty(200)).resolve(&Decision::Cancel);
+    play.exchange("POST /$status", accepted("/jobs/1"));
+    assert_eq!(play.wait_ms(), 1_000, "nothing is deleted yet");
+    let mut over = play.clone();
+    over.exchange(POLL, manifest(&json!([]), &json!([])));
+    assert_eq!(over.told(EventKind::Cancel), "not cancelled: the job is over");
+    play.exchange(POLL, running()).exchange(DELETE, empty(202)).exchange(POLL, empty(404));
     play.ended(Outcome::Cancelled);
 }
 

@@ -7,6 +7,7 @@ use super::answers::{
     unreachable,
 };
 use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, named};
+use crate::exchange::{Answer, KEEP_DOCUMENT};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::state::Reply;
@@ -30,6 +31,11 @@ fn reason(play: &Play) -> WakeReason {
         Next::Wait(wake) => wake.reason,
         next => panic!("{next:?}"),
     }
+}
+
+/// The same answer, of which only this much was read.
+fn cut(reply: Reply) -> Reply {
+    reply.map(|answer| Answer { cut: true, ..answer })
 }
 
 /// An OperationOutcome whose one error has a code.
@@ -287,13 +293,12 @@ fn each_rule_of_the_manifest_dialect_is_played() {
 #[test]
 fn what_makes_no_sense_is_never_success_and_in_the_end_a_question() {
     let ended = || recorded!("poll-ended");
-    let cut = || ended().map(|answer| crate::exchange::Answer { cut: true, ..answer });
     let replies: [(&str, Reply); 13] = [
         ("hapi", page(200)),
         ("hapi", empty(200)),
         ("hapi", json_answer(200, &json!({ "resourceType": "Patient" }))),
         ("hapi", json_answer(200, &json!({ "output": [] }))),
-        ("hapi", cut()),
+        ("hapi", cut(answer(200, &[], vec![b'{'; KEEP_DOCUMENT]))),
         ("hapi", page(404)),
         ("hapi", empty(204)),
         ("smart-manifest", ended()),
@@ -312,6 +317,40 @@ fn what_makes_no_sense_is_never_success_and_in_the_end_a_question() {
         let pause = play.paused(PauseReason::AnswerNotUnderstood);
         assert!(pause.message.contains("may still be running"), "{}", pause.message);
         play.resolve(&Decision::Continue).exchange(POLL, running());
+    }
+}
+
+#[test]
+fn half_of_a_success_is_asked_for_again_as_late_as_it_wanted_and_never_ends_a_job() {
+    let ended =
+        || recorded!("poll-ended").map(|said| Answer { body: said.body[..said.body.len() / 2].to_vec(), ..said });
+    let mut play = hapi();
+    for _ in 0..10 {
+        play.exchange(POLL, cut(ended()));
+        assert_eq!((play.status().phase, reason(&play)), (Phase::Running, WakeReason::BackOff));
+    }
+    play.exchange(POLL, cut(answer(200, &[("Retry-After", "120")], "{\"resourceType\"")));
+    assert_eq!(play.wait_ms(), 2 * MINUTE_MS);
+    assert!(play.told(EventKind::RequestFailed).contains("200, and broke off"), "{:?}", play.events);
+    play.exchange(POLL, recorded!("poll-ended")).ended(Outcome::Succeeded);
+}
+
+#[test]
+fn a_job_that_runs_says_so_in_the_head_of_an_answer_that_broke_off() {
+    let mut apart = dialect("smart-manifest");
+    apart.poll.status_header = Some("x-export-status".to_owned());
+    let mut play = Play::running(defined(apart));
+    let said = |status, headers: &[(&'static str, &'static str)]| {
+        cut(answer(200, &[&[("X-Export-Status", status)], headers].concat(), "{\"outp"))
+    };
+    play.exchange(POLL, said("202", &[("Retry-After", "120"), ("X-Progress", "3%")]));
+    assert_eq!((play.wait_ms(), reason(&play)), (2 * MINUTE_MS, WakeReason::Poll));
+    assert_eq!(play.status().percent, Some(3.0));
+    for status in ["200", "410", "422", "404"] {
+        for _ in 0..6 {
+            play.exchange(POLL, said(status, &[]));
+            assert_eq!((play.status().phase, reason(&play)), (Phase::Running, WakeReason::BackOff), "{status}");
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use super::answers::{
     accepted, answer, broken, dated, empty, instant, json_answer, manifest, outcome, page, running, unreachable,
 };
 use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, named, path};
-use crate::dialect::{Dialect, Duplicate, RecoveryClass};
+use crate::dialect::{Dialect, Duplicate, Handle, RecoveryClass};
+use crate::exchange::Answer;
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::request::Request;
@@ -210,6 +211,23 @@ fn half_of_an_answer_that_can_say_duplicate_is_no_refusal() {
     assert_eq!(play.next, Next::Recover);
     let mut play = Play::new(defined(caller_key()));
     play.exchange(KICK_OFF, outcome(409, "busy")).ended(Outcome::Refused);
+}
+
+#[test]
+fn half_of_a_refusal_that_can_be_a_result_is_no_refusal() {
+    let mut at_once = dialect("smart-manifest");
+    at_once.kick_off.handle = Handle::Answer;
+    at_once.kick_off.accepted = vec![200, 400];
+    at_once.recovery.class = RecoveryClass::SameBytes;
+    let refused = manifest(&json!([]), &json!([{ "count": 2 }])).map(|said| Answer { status: 400, ..said });
+    let half = refused.clone().map(|said| Answer { body: said.body[..9].to_vec(), cut: true, ..said });
+    let mut play = Play::new(defined(at_once.clone()));
+    play.exchange(KICK_OFF, half);
+    assert_eq!(play.next, Next::Recover);
+    play.recover().exchange(KICK_OFF, refused);
+    assert_eq!(play.report().rejected, Some(2), "{:?}", play.next);
+    let mut play = Play::new(defined(at_once));
+    play.exchange(KICK_OFF, outcome(400, "no such operation")).ended(Outcome::Refused);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) async fn poll(State(ibm): State<Arc<Ibm>>, parameters: Parameters) ->
     let script = ibm.server.script();
     let Some(poll) = ibm.jobs.poll(id(&parameters)) else { return unknown() };
     if poll.job.entry.fate(&script, ibm.server.now()) == Fate::Cancelled {
-        poll.job.entry.resume();
+        poll.job.entry.resume(ibm.server.now());
         return retry_after(empty(StatusCode::ACCEPTED), &ibm.server, RETRY_AFTER);
     }
     let Some(end) = poll.end(&script).await else {

@@ -79,6 +79,20 @@ fn a_poll_takes_a_stopped_job_up_again() {
 }
 
 #[test]
+fn a_job_does_nothing_while_it_is_stopped() {
+    let local = ibm(json!({"job_ms": 10_000}));
+    let url = start(&local, &["p.ndjson"]);
+    local.clock.pass(4_000);
+    assert_eq!(local.delete(&url), 202);
+    local.clock.pass(60_000);
+    assert_eq!(local.poll(&url, 2), [202, 202]);
+    local.clock.pass(5_999);
+    assert_eq!((local.poll(&url, 1), local.sandbox.job_records()[0].fate), (vec![202], Fate::Running));
+    local.clock.pass(1);
+    assert_eq!((local.poll(&url, 1), local.sandbox.job_records()[0].fate), (vec![200], Fate::Ended));
+}
+
+#[test]
 fn a_missing_file_fails_the_job() {
     let local = ibm(json!({"polls_until_done": 0}));
     let url = start(&local, &["none.ndjson", "p.ndjson"]);
