@@ -84,6 +84,9 @@ pub struct Tally {
     silent: u32,
     /// Resources rejected.
     pub rejected: Option<u64>,
+    /// Files that alone say what was rejected, and could not be read to their end.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unread: u32,
     /// The same by type.
     #[serde(with = "as_object")]
     pub by_type: Table<Counts>,
@@ -133,6 +136,11 @@ impl Tally {
         }
     }
 
+    /// A file that alone says what was rejected could not be read, or not to its end.
+    pub fn add_unread(&mut self) {
+        self.unread = self.unread.saturating_add(1);
+    }
+
     /// Adds why resources were rejected.
     pub fn add_errors(&mut self, classes: Vec<ErrorClass>) {
         let mut all = ErrorClasses::new(CLASSES);
@@ -176,7 +184,7 @@ read_object!(Progress {
     tally,
     read_back,
 });
-read_object!(Tally { imported, silent = 0, rejected, by_type, errors });
+read_object!(Tally { imported, silent = 0, rejected, unread = 0, by_type, errors });
 read_object!(Counts { imported: "i", rejected: "r" });
 read_object!(ErrorClass { severity, code, text, count, lines });
 read_word!(IssueSeverity { Information = "information", Warning = "warning", Error = "error", Fatal = "fatal" });

@@ -59,7 +59,8 @@ pub fn read(section: &ResultSection, answer: &Answer, plan: &Plan, tally: &mut T
         ResultShape::Members => members::read(section.members.as_ref()?, &answer.json()?, plan, tally)?,
         ResultShape::Nothing => {
             tally.add_silence();
-            add_failures(&answer.json()?, tally, None);
+            let before = tally.rejected.unwrap_or(0);
+            add_failures(&answer.json()?, tally, before);
             Offered::default()
         }
     };
@@ -83,10 +84,10 @@ fn failures(body: &Value) -> Vec<ErrorClass> {
     classify(body, CLASSES).into_iter().filter(|class| class.severity.is_failure()).collect()
 }
 
-/// Adds the errors in an answer. Errors that no count speaks of are errors all the same.
-fn add_failures(body: &Value, tally: &mut Tally, counted_before: Option<u64>) {
+/// Adds the errors in an answer. Errors that no count speaks of, and a count of none does not, are errors all the same.
+fn add_failures(body: &Value, tally: &mut Tally, before: u64) {
     let failures = failures(body);
-    if tally.rejected == counted_before {
+    if tally.rejected.unwrap_or(0) == before {
         failures.iter().for_each(|class| tally.add_rejected(None, class.count));
     }
     tally.add_errors(failures);

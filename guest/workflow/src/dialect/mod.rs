@@ -20,7 +20,7 @@ pub use detect::{Confidence, DefinitionRule, Detect, Signature, SwitchedOff};
 pub use extend::extend;
 pub use inputs::{Delivery, Inputs, Order, Rule};
 pub use kick_off::{Document, Handle, KickOff, StatusRequest};
-pub use path::{Path, Where};
+pub use path::{Path, Where, number};
 pub use poll::{BodyKind, JobState, Poll, PollRule};
 pub use recovery::{Duplicate, JobList, Recovery, RecoveryClass, WithoutJobs};
 pub use result::{Cancel, CancelShape, ErrorFiles, FailureMeans, Members, Reads, ResultSection, ResultShape, Verify};

@@ -31,18 +31,28 @@ impl Path {
     /// The text there; numbers and truth values as JSON writes them.
     #[must_use]
     pub fn text(&self, value: &Value) -> Option<String> {
-        match self.find(value)? {
-            Value::String(text) => Some(text.clone()),
-            other @ (Value::Number(_) | Value::Bool(_)) => Some(other.to_string()),
-            _ => None,
-        }
+        text(self.find(value)?)
     }
 
     /// The whole number there; some servers write it as text.
     #[must_use]
     pub fn number(&self, value: &Value) -> Option<u64> {
-        self.text(value)?.parse().ok()
+        number(self.find(value)?)
     }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        other @ (Value::Number(_) | Value::Bool(_)) => Some(other.to_string()),
+        _ => None,
+    }
+}
+
+/// A whole number; some servers write it as text.
+#[must_use]
+pub fn number(value: &Value) -> Option<u64> {
+    text(value)?.parse().ok()
 }
 
 fn steps(path: &str) -> impl Iterator<Item = &str> {

@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::progress::Tally;
 
 pub(super) fn read(members: &Members, body: &Value, plan: &Plan, tally: &mut Tally) -> Option<Offered> {
-    let (types, before) = (types(plan), tally.rejected);
+    let (types, before) = (types(plan), tally.rejected.unwrap_or(0));
     // Beside the rows it is said once more what is in them, and what went well.
     let told = members.rows.as_ref().map_or(Some(body), |rows| rows.find(body))?;
     let rows = match &members.rows {

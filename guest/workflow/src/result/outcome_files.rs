@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{ErrorFile, Offered, Rows};
+use crate::dialect::number;
 use crate::progress::Tally;
 
 pub(super) fn read(body: &Value, tally: &mut Tally) -> Option<Offered> {
@@ -32,14 +33,25 @@ fn next(body: &Value) -> Option<String> {
     Some(links.iter().find(|link| link["relation"] == "next")?["url"].as_str()?.to_owned())
 }
 
-/// How many outcomes of the file are errors: an array of codes in STU4, an object in the drafts before it.
+/// How many outcomes of the file are errors: an array of codes in STU4, an object in the drafts before it. What is said in
+/// another way is not known, and the file tells.
 fn failures(row: &Value) -> Option<u64> {
     let counts = [&row["countSeverity"], &row["extension"]["countSeverity"]].into_iter().find(|c| !c.is_null())?;
     match counts {
+        Value::Array(codes) if codes.is_empty() => None,
         Value::Array(codes) => {
             let is_failure = |item: &&Value| item["code"] == "error" || item["code"] == "fatal";
-            Some(codes.iter().filter(is_failure).filter_map(|item| item["count"].as_u64()).sum())
+            all(codes.iter().filter(is_failure).map(|item| &item["count"]))
         }
-        codes => codes["error"].as_u64(),
+        codes => {
+            let mut there = ["error", "fatal"].into_iter().filter_map(|code| codes.get(code)).peekable();
+            there.peek()?;
+            all(there)
+        }
     }
+}
+
+/// The sum, when each is a number.
+fn all<'a>(mut counts: impl Iterator<Item = &'a Value>) -> Option<u64> {
+    counts.try_fold(0_u64, |sum, count| Some(sum.saturating_add(number(count)?)))
 }

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::progress::Tally;
 
 pub(super) fn read(outcome: &Value, plan: &Plan, tally: &mut Tally) -> Offered {
-    let before = tally.rejected;
+    let before = tally.rejected.unwrap_or(0);
     counts(outcome, plan, tally);
     add_failures(outcome, tally, before);
     Offered::default()

@@ -23,6 +23,9 @@ pub(super) fn job_over(cx: &mut Cx<'_>) -> State {
 /// What the server says of all jobs, taken together.
 fn all_over(cx: &Cx<'_>) -> Ending {
     let (rejected, allowed) = (cx.progress.tally.rejected.unwrap_or(0), cx.plan.policy.max_errors);
+    if cx.progress.tally.unread > 0 {
+        return partly_unread(cx, rejected);
+    }
     if rejected > allowed {
         let sentence = format!("The job ended, and the server says that it rejected {rejected} of the resources.");
         return Ending::new(Outcome::FinishedWithErrors, sentence, "Mend what was rejected, and import that again.");
@@ -51,6 +54,18 @@ fn all_over(cx: &Cx<'_>) -> Ending {
         }
         None => Ending::new(Outcome::Succeeded, "The server says that the job ended, and names no error.", ""),
     }
+}
+
+/// What was rejected is known only in part.
+fn partly_unread(cx: &Cx<'_>, rejected: u64) -> Ending {
+    let unread = cx.progress.tally.unread;
+    let known =
+        if rejected > 0 { format!("; the others tell of {rejected} rejected resources") } else { String::new() };
+    let sentence = format!(
+        "The job ended, and {unread} of the files in which the server says what it rejected could not be read to the end{known}."
+    );
+    let advice = "See in the events why, and read them on the server; mend what was rejected, and import that again.";
+    Ending::new(Outcome::FinishedWithErrors, sentence, advice)
 }
 
 /// The fewest resources that a server can say it imported, when it left nothing out: those of one id may count as one.

@@ -1,7 +1,8 @@
-//! The error files of a job are read, a bounded piece a step. Whole ones are the host's to stream into `records`.
+//! The error files of a job are read, a bounded piece a step, and a bounded part of each.
 
 use fhir_import_records::{IssueSeverity, Triage};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::job_over::job_over;
 use super::{Ask, Cx, Reply, State};
@@ -11,10 +12,10 @@ use crate::progress::CLASSES;
 use crate::result::{ErrorFile, Rows};
 use crate::transition::{EventKind, Wake};
 
-/// Error files that are read; the counts of all of them are in the manifest.
+/// Error files that are read; most results count the errors of all of them.
 const MAX_FILES: usize = 12;
-/// The longest URL that is kept.
-const MAX_URL: usize = 512;
+/// What their URLs may take of a checkpoint, in bytes.
+const MAX_URLS: usize = 6_200;
 /// The longest entity tag that is kept.
 const MAX_TAG: usize = 256;
 /// Read of a file at a time.
@@ -46,13 +47,7 @@ struct Piece<'a> {
 impl ReadErrors {
     /// Starts with the first file.
     pub fn enter(cx: &mut Cx<'_>, offered: Vec<ErrorFile>) -> State {
-        let (all, uncounted) = (offered.len(), uncounted(&offered));
-        let mut files: Vec<_> = offered.into_iter().filter(|file| file.url.len() <= MAX_URL).take(MAX_FILES).collect();
-        if files.len() < all {
-            // What is not read may hold errors: each such file counts as one.
-            cx.progress.tally.add_rejected(None, uncounted.saturating_sub(self::uncounted(&files)));
-            cx.tell(EventKind::ErrorFile, format!("{} of {all} error files are read here", files.len()));
-        }
+        let mut files = keep(cx, offered);
         if files.is_empty() {
             return job_over(cx);
         }
@@ -120,7 +115,7 @@ impl ReadErrors {
         // Where rows point to is for whoever holds the input files; here the kinds count.
         let _ = triage.feed(piece.bytes);
         let read = triage.finish();
-        if self.files.last().is_some_and(|file| file.rows == Rows::Uncounted) {
+        if self.is_uncounted() {
             cx.progress.tally.add_rejected(None, read.failures);
         }
         // Some servers write down in the same file what went well.
@@ -128,11 +123,14 @@ impl ReadErrors {
         classes.retain(|class| class.severity != IssueSeverity::Information);
         cx.progress.tally.add_errors(classes);
         match piece.next {
+            Some(_) if piece.bytes.is_empty() && self.is_uncounted() => {
+                self.unreadable(cx, "read in part: a line is longer than what is read at once")
+            }
             Some(next) if next < MAX_READ => {
                 let etag = answer.header("etag").filter(|tag| is_strong(tag)).map(str::to_owned);
                 State::ReadErrors(Self { offset: next, etag, failures: 0, due: None, ..self })
             }
-            Some(_) => self.next_file(cx, "read in part: it is longer than what is read here"),
+            Some(_) => self.unreadable(cx, "read in part: it is longer than what is read here"),
             None => self.next_file(cx, "read to its end"),
         }
     }
@@ -155,10 +153,15 @@ impl ReadErrors {
         Piece { bytes: &body[..lines], next: next.or(Some(MAX_READ)) }
     }
 
-    /// What only this file counts may be errors, and counts as one.
+    /// Whether only the file itself tells of its errors.
+    fn is_uncounted(&self) -> bool {
+        self.files.last().is_some_and(|file| file.rows == Rows::Uncounted)
+    }
+
+    /// What only this file counts is not known, or not all of it.
     fn unreadable(self, cx: &mut Cx<'_>, how: &str) -> State {
-        if self.files.last().is_some_and(|file| file.rows == Rows::Uncounted) {
-            cx.progress.tally.add_rejected(None, 1);
+        if self.is_uncounted() {
+            cx.progress.tally.add_unread();
         }
         self.next_file(cx, how)
     }
@@ -173,9 +176,22 @@ impl ReadErrors {
     }
 }
 
-/// Files whose errors only they tell.
-fn uncounted(files: &[ErrorFile]) -> u64 {
-    files.iter().filter(|file| file.rows == Rows::Uncounted).count() as u64
+/// Those that can be remembered until they are read; what only the others tell is not known.
+pub(super) fn keep(cx: &mut Cx<'_>, offered: Vec<ErrorFile>) -> Vec<ErrorFile> {
+    let (all, mut room, mut kept) = (offered.len(), MAX_URLS, Vec::new());
+    for file in offered {
+        let length = Value::from(file.url.as_str()).to_string().len();
+        if kept.len() < MAX_FILES && length <= room {
+            room -= length;
+            kept.push(file);
+        } else if file.rows == Rows::Uncounted {
+            cx.progress.tally.add_unread();
+        }
+    }
+    if kept.len() < all {
+        cx.tell(EventKind::ErrorFile, format!("{} of {all} error files are read here", kept.len()));
+    }
+    kept
 }
 
 /// `Content-Range: bytes START-END/TOTAL`, the total `*` when the server does not know it (RFC 9110 §14.4).

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::job_over::job_over;
-use super::{Ask, AwaitStatus, Cx, Paused, ReadErrors, Reply, State};
+use super::{Ask, AwaitStatus, Cx, Paused, ReadErrors, Reply, State, read_errors};
 use crate::excerpt::excerpt;
 use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
 use crate::json::read::read_object;
@@ -13,8 +13,6 @@ use crate::url::{MAX_URL, Place, redact};
 
 /// Pages that are read; a server that links to itself has no end.
 const MAX_PAGES: u32 = 1_000;
-/// Error files that are remembered.
-const MAX_FILES: usize = 13;
 
 /// The result of a job is read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -102,9 +100,7 @@ impl ReadResult {
 
     fn goes_on(mut self, cx: &mut Cx<'_>, offered: Offered) -> State {
         self.files.extend(offered.files);
-        if offered.next.is_some() {
-            self.files.truncate(MAX_FILES);
-        }
+        self.files = read_errors::keep(cx, self.files);
         match offered.next {
             Some(next) if self.pages < MAX_PAGES => self.at(cx, &next),
             Some(_) => {

@@ -8,6 +8,7 @@ mod detecting;
 mod kick_off;
 mod listed;
 mod mutation;
+mod outcome_files;
 mod polling;
 mod read_back;
 mod recovery;
