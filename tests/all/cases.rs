@@ -134,3 +134,33 @@ async fn a_recording_becomes_a_case() {
     std::fs::write(case.join("transcript.http"), transcript).unwrap();
     problems(&case).await.unwrap();
 }
+
+/// The status of this server's jobs is in a header, which no other server has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_of_a_server_whose_status_is_in_a_header_becomes_a_case() {
+    let script = Script { retry_after: Some("1".to_owned()), ..Script::default() };
+    let server = Sandbox::start(Config { personality: Personality::BulkSubmit, port: 0, script }).await.unwrap();
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n");
+    let run = ["run", "--server", &server.base_url(), "--dialect", "bulk-submit", "--set", "submitter=acme"];
+    let ran = desk.run(run.into_iter().chain(["--record", "record", file.to_str().unwrap()]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    let case = folders(&desk.path("record")).remove(0);
+    let recorded = std::fs::read_to_string(case.join("transcript.http")).unwrap();
+    assert!(
+        recorded.contains("\nX-Export-Status: 202\n") && recorded.contains("\nX-Export-Status: 200\n"),
+        "{recorded}"
+    );
+    let of_the_job = recorded.split_inclusive("\n\n### ").filter(|block| block.contains("bulk-submit"));
+    let of_the_job = of_the_job.collect::<String>().trim_end_matches("### ").to_owned();
+    // The ids in what was sent have substitutes.
+    let sent = |line: &str| line.contains("\"Parameters\"");
+    let transcript = of_the_job.lines().map(|line| if sent(line) { "…" } else { line }.to_owned() + "\n");
+    let transcript = transcript.collect::<String>();
+    let toml = "title = \"x\"\nsource = \"recorded\"\ndialect = \"bulk-submit\"\n[settings]\nsubmitter = \"acme\"\n\
+                [expect]\noutcome = \"succeeded\"\n";
+    std::fs::write(case.join("case.toml"), toml).unwrap();
+    std::fs::write(case.join("transcript.http"), transcript).unwrap();
+    problems(&case).await.unwrap();
+}

@@ -148,6 +148,21 @@ async fn a_job_is_cancelled_where_the_server_can_and_a_person_is_told_where_it_c
     }
 }
 
+/// Asking IBM's server for the status of a job that was stopped starts it again.
+#[tokio::test]
+async fn a_job_that_looking_starts_again_stays_cancelled_when_the_answer_to_the_cancel_is_lost() {
+    for fault in [json!("accept-then-drop"), json!("html-page"), json!({ "answer": { "status": 429 } })] {
+        let faults = json!([{ "on": "delete", "nth": 1, "action": fault }]);
+        let (rig, request) = rig(Personality::Ibm, json!({ "job_ms": DAY_MS / 48, "faults": faults })).await;
+        let id = rig.begin_of(&request).await;
+        rig.resolve(&id, &Decision::Cancel).await.unwrap();
+        let (end, seen) = rig.drive(&id).await;
+        let report = done(Personality::Ibm, end);
+        assert_eq!(report.outcome, Outcome::Cancelled, "{fault}: {:?}", seen.events);
+        assert_eq!(rig.sandbox.job_records()[0].fate, Fate::Cancelled, "{fault}: {:?}", seen.events);
+    }
+}
+
 #[tokio::test]
 async fn a_lost_answer_to_a_kick_off_is_recovered_to_one_job() {
     for row in &TABLE {

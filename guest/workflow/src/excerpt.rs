@@ -1,6 +1,7 @@
 //! What an answer that makes no sense looks like, fit to be shown.
 
 use fhir_import_records::{classify, normalise};
+use serde_json::Value;
 
 use crate::exchange::Answer;
 use crate::text::clip;
@@ -10,7 +11,7 @@ const BODY: usize = 120;
 /// How much of a body is looked at.
 const LOOK: usize = 4096;
 
-/// Status, content type and the begin of the body, without what could be patient data.
+/// Status, content type and what the body says, without what could be patient data.
 #[must_use]
 pub fn excerpt(answer: &Answer) -> String {
     let kind = answer.header("content-type").map(|kind| format!(" {}", clip(kind, 60))).unwrap_or_default();
@@ -20,35 +21,41 @@ pub fn excerpt(answer: &Answer) -> String {
     }
 }
 
+/// What could be a resource, in whatever form, is not shown; what else it is, its size tells.
 fn body(answer: &Answer) -> String {
-    let Some(json) = answer.json() else { return text(&answer.body) };
-    let said = classify(&json, 3).into_iter().map(|class| class.text).filter(|text| !text.is_empty());
-    match said.collect::<Vec<_>>().join("; ") {
-        // Of a resource nothing but its type: all the rest may be somebody's.
-        said if said.is_empty() => json["resourceType"]
-            .as_str()
-            .map_or_else(|| normalise(&json.to_string()), |kind| format!("a {}", clip(kind, 40))),
-        said => said,
+    if let Some(json) = answer.json() {
+        return words(&json);
+    }
+    let text = String::from_utf8_lossy(answer.body.get(..LOOK).unwrap_or(&answer.body));
+    let kind = answer.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let said = match kind.split(';').next().unwrap_or_default().trim() {
+        "text/plain" => Some(&*text),
+        "text/html" => title(&text),
+        _ => None,
+    };
+    match (said, answer.body.len()) {
+        (Some(said), _) => normalise(said),
+        (None, 0) => String::new(),
+        (None, bytes) => format!("{bytes} bytes"),
     }
 }
 
-/// The words of a text, also where it is HTML.
-fn text(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..LOOK).unwrap_or(body));
-    let mut words = String::new();
-    let mut in_tag = false;
-    for c in text.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' if in_tag => {
-                in_tag = false;
-                words.push(' ');
-            }
-            c if !in_tag => words.push(c),
-            _ => {}
-        }
+/// Of a resource nothing but its type: all the rest may be somebody's.
+fn words(json: &Value) -> String {
+    let said = classify(json, 3).into_iter().map(|class| class.text).filter(|text| !text.is_empty());
+    match (said.collect::<Vec<_>>().join("; "), json["resourceType"].as_str()) {
+        (said, Some(kind)) if said.is_empty() => format!("a {}", clip(kind, 40)),
+        (said, None) if said.is_empty() => normalise(&json.to_string()),
+        (said, _) => said,
     }
-    normalise(&words)
+}
+
+/// The title of a page: the text of a page may be a resource's narrative.
+fn title(html: &str) -> Option<&str> {
+    let lower = html.to_ascii_lowercase();
+    let from = lower.find("<title>")? + "<title>".len();
+    let to = from + lower[from..].find("</title>")?;
+    html.get(from..to)
 }
 
 #[cfg(test)]
@@ -63,7 +70,7 @@ mod tests {
     #[test]
     fn it_tells_status_type_and_words() {
         let page = "<html><head><title>Sign in</title></head><body class=\"x\">to go on</body></html>";
-        assert_eq!(said(200, "text/html", page), "200 text/html: Sign in to go on");
+        assert_eq!(said(200, "text/html", page), "200 text/html: Sign in");
         assert_eq!(said(418, "text/plain", ""), "418 text/plain and no text");
         let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","diagnostics":"not here"}]}"#;
         assert_eq!(said(400, "application/fhir+json", outcome), "400 application/fhir+json: not here");
@@ -75,6 +82,16 @@ mod tests {
 
     #[test]
     fn it_shows_nothing_of_a_patient() {
+        let narrative = r#"<div xmlns="http://www.w3.org/1999/xhtml">John CANARY, <b>MRN</b> CANARY</div>"#;
+        for (kind, body) in [
+            ("text/html", narrative),
+            ("application/fhir+xml", narrative),
+            ("text/xml", narrative),
+            ("text/csv", "family,given\nCANARY,John\n"),
+            ("", "CANARY John"),
+        ] {
+            assert_eq!(said(200, kind, body), format!("200 {kind}: {} bytes", body.len()));
+        }
         for body in [
             r#"{"resourceType":"Patient","id":"CANARY","name":[{"family":"CANARY"}]}"#,
             r#"{"a":"CANARY","b":[1,"CANARY"]}"#,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::dialect::{Delivery, Dialect, Order, Rule};
+use crate::dialect::{Caution, Delivery, Dialect, Order, Permission, Rule};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::report::Ending;
@@ -71,7 +71,7 @@ pub fn problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
         let again = !seen.insert(input.url.as_str());
         one(dialect, input).or_else(|| {
             let what = format!("The file {} is named twice.", url::redact(&input.url));
-            (again && rules.repeated == Rule::Refused).then(|| refusal(what, "Name each file once."))
+            (again && rules.repeated == Permission::Refused).then(|| refusal(what, "Name each file once."))
         })
     })
 }
@@ -82,12 +82,12 @@ fn one(dialect: &Dialect, input: &Input) -> Option<Ending> {
     if !matches!(rules.delivery, Delivery::Upload(_)) && !rules.schemes.contains(&scheme) {
         return Some(scheme_problem(dialect, &scheme));
     }
-    if rules.query == Rule::Refused && input.url.contains('?') {
+    if rules.query == Permission::Refused && input.url.contains('?') {
         let advice =
             "Give the server itself access to the store, and the URL without its query (a signature, for example).";
         return Some(refusal(format!("This server does not fetch URLs with a query: {shown}."), advice));
     }
-    if rules.plus == Rule::Refused && input.url.contains('+') {
+    if rules.plus == Permission::Refused && input.url.contains('+') {
         let advice = "Rename the file, or write %2B where the name has a plus.";
         return Some(refusal(format!("This server reads a + in a URL as a space: {shown}."), advice));
     }
@@ -123,7 +123,7 @@ pub fn told(plan: &Plan, dialect: &Dialect) -> Vec<String> {
     if rules.fetches > 1 && plan.inputs.iter().any(|input| input.url.contains('?')) {
         lines.push(format!("the server fetches each file {} times: a signed URL must allow that", rules.fetches));
     }
-    if rules.conditional_references != Rule::Allowed {
+    if rules.conditional_references == Caution::Told {
         lines.push(
             "the server does not resolve references that are searches (`fhir-import check` finds them)".to_owned(),
         );

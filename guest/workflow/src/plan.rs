@@ -194,6 +194,12 @@ impl Plan {
         self.job(dialect, 0).body(&dialect.document.as_ref()?.content).ok()
     }
 
+    /// Whether it is known that every resource of the inputs has an id of its own.
+    #[must_use]
+    pub fn every_resource_has_an_id(&self) -> bool {
+        !self.expected.is_empty() && self.expected.iter().all(|kind| kind.distinct_ids == Some(kind.resources))
+    }
+
     /// One job, as templates tell of it.
     #[must_use]
     pub fn job<'a>(&'a self, dialect: &'a Dialect, index: u32) -> Job<'a> {

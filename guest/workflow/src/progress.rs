@@ -67,6 +67,12 @@ impl Progress {
         }
     }
 
+    /// No job ended, and no part of a file was uploaded.
+    #[must_use]
+    pub fn nothing_stored(&self) -> bool {
+        self.jobs_done == 0 && self.uploaded == 0
+    }
+
     /// The dialect, when it is known.
     #[must_use]
     pub fn dialect<'a>(&self, plan: &'a Plan) -> Option<&'a Dialect> {

@@ -293,12 +293,12 @@ const LOOK_FIRST: &str = "Before another run, look at the server for a job of th
 
 fn give_up(cx: &mut Cx<'_>, paused: &Paused) -> State {
     let pause = paused.pause();
-    let advice = match (paused.reason(), paused.back().job_url(), cx.progress.jobs_done) {
+    let advice = match (paused.reason(), paused.back().job_url(), cx.progress.nothing_stored()) {
         (PauseReason::SubmitUnknown, ..) => LOOK_FIRST,
         (PauseReason::NotOurJob, ..) => "To have the files imported once more, change what is sent, then run again.",
         (_, Some(_), _) => "The job may still be running on the server.",
-        (_, None, 0) => "No import was started.",
-        (_, None, _) => "What earlier jobs imported stays on the server.",
+        (_, None, true) => "No import was started.",
+        (_, None, false) => "What was imported before stays on the server.",
     };
     Finished::end(cx, Ending::new(pause.outcome, format!("Given up: {}", pause.message), advice))
 }
@@ -344,11 +344,16 @@ const NOT_STARTED_BY_US: &str = "not cancelled: somebody else may have started t
 
 /// Ends an import that has no job in flight.
 fn no_more_jobs(cx: &mut Cx<'_>) -> State {
-    let (sentence, advice) = match cx.progress.jobs_done {
-        0 => ("Cancelled before a job was started.".to_owned(), ""),
-        done => (
-            format!("Cancelled; {done} of {} jobs had ended, and no other one was started.", done + cx.jobs_left()),
+    let (done, uploaded) = (cx.jobs_of_all(), cx.progress.uploaded);
+    let (sentence, advice) = match (cx.progress.nothing_stored(), uploaded) {
+        (true, _) => ("Cancelled before a job was started.".to_owned(), ""),
+        (false, 0) => (
+            format!("Cancelled; {done} jobs had ended, and no other one was started."),
             "What those imported stays on the server.",
+        ),
+        (false, bytes) => (
+            format!("Cancelled; {done} jobs had ended, and {bytes} bytes of the next file had been uploaded."),
+            "What was imported stays on the server.",
         ),
     };
     Finished::end(cx, Ending::new(Outcome::Cancelled, sentence, advice))

@@ -16,7 +16,8 @@ pub fn problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
         None => Some(unknown(dialect, name)),
         Some(setting) => not_one_of(name, value, setting),
     });
-    let lacks = |name: &str, setting: &Setting| setting.required && plan.settings.get(name).is_none();
+    let lacks =
+        |name: &str, setting: &Setting| setting.required && plan.settings.get(name).is_none_or(String::is_empty);
     given.or_else(|| {
         let (name, _) = dialect.settings.rows().find(|(name, setting)| lacks(name, setting))?;
         Some(missing(dialect, &TemplateError::MissingSetting(name.to_owned())))

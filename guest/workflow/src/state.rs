@@ -135,6 +135,13 @@ impl<'a> Cx<'a> {
         self.dialect().map_or(0, |d| self.plan.batches(d)).saturating_sub(self.progress.jobs_done)
     }
 
+    /// How many jobs ended, for people.
+    #[must_use]
+    pub fn jobs_of_all(&self) -> String {
+        let done = self.progress.jobs_done;
+        format!("{done} of {}", done.saturating_add(self.jobs_left()))
+    }
+
     /// The job that is sent or in flight.
     #[must_use]
     pub fn job(&self) -> Option<Job<'_>> {

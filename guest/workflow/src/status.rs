@@ -101,7 +101,7 @@ fn sentence(session: &Session) -> String {
         (_, Next::Paused(pause)) => pause.message,
         (State::ReadCapabilities(_) | State::ReadDefinition(_), _) => "Finding out what the server is.".to_owned(),
         (State::LookBefore(_), _) => "Asking the server for its time before anything is submitted.".to_owned(),
-        (State::Ready(ready), _) if ready.is_clean() && session.progress().jobs_done == 0 => {
+        (State::Ready(ready), _) if ready.is_clean() && session.progress().nothing_stored() => {
             "Ready to submit; nothing is sent yet.".to_owned()
         }
         (State::Ready(_), _) => "Ready to submit.".to_owned(),

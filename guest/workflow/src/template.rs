@@ -123,7 +123,7 @@ impl<'a> Job<'a> {
         let mut filled = Vec::with_capacity(items.len());
         for item in items {
             if item.get(EACH).is_some() {
-                for each in self.inputs() {
+                for each in self.inputs().into_iter().filter(|each| self.is_wanted(item, Some(each))) {
                     filled.push(self.value(item, Some(each))?);
                 }
             } else if self.is_wanted(item, input) {
@@ -186,9 +186,9 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The operator's value, else the dialect's.
+    /// The operator's value, else the dialect's; an empty one is none.
     fn setting(&self, name: &str, input: Option<&Input>) -> Result<String, TemplateError> {
-        if let Some(value) = self.plan.settings.get(name) {
+        if let Some(value) = self.plan.settings.get(name).filter(|value| !value.is_empty()) {
             return Ok(value.clone());
         }
         match self.dialect.settings.get(name).and_then(|setting| setting.default.as_ref()) {
@@ -199,7 +199,8 @@ impl<'a> Job<'a> {
     }
 
     /// The caller's key of the job: 34 to 54 characters of `[0-9a-f-]`.
-    fn id(&self) -> String {
+    #[must_use]
+    pub fn id(&self) -> String {
         let id = format!("{}-{}", self.plan.id, self.index);
         if self.anew == 0 { id } else { format!("{id}-{}", self.anew) }
     }

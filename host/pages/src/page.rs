@@ -2,8 +2,8 @@
 
 use fhir_import_workflow::Dialect;
 use fhir_import_workflow::dialect::{
-    CancelShape, Detect, Duplicate, ErrorFiles, Handle, JobList, Members, Path, Reads, RecoveryClass, ResultShape,
-    Rule, Signature, WithoutJobs,
+    CancelShape, Caution, Detect, Duplicate, ErrorFiles, Handle, JobList, Members, Path, Permission, Reads,
+    RecoveryClass, ResultShape, Signature, WithoutJobs,
 };
 use serde_json::Value;
 
@@ -44,10 +44,10 @@ fn cannot(dialect: &Dialect) -> Vec<Block> {
             dialect.recovery.class == RecoveryClass::Unknowable,
             "When the answer to a kick-off is lost, nobody knows whether there is a job.",
         ),
-        (inputs.query == Rule::Refused, "A URL with a query, as signed ones have, is refused."),
-        (inputs.plus == Rule::Refused, "A URL with a `+` is refused."),
-        (inputs.repeated == Rule::Refused, "The same URL twice is refused."),
-        (inputs.conditional_references == Rule::Refused, "Conditional references are refused."),
+        (inputs.query == Permission::Refused, "A URL with a query, as signed ones have, is refused."),
+        (inputs.plus == Permission::Refused, "A URL with a `+` is refused."),
+        (inputs.repeated == Permission::Refused, "The same URL twice is refused."),
+        (inputs.conditional_references == Caution::Told, "References that are searches are not resolved."),
     ];
     let lacks: Vec<String> = lacks.into_iter().filter(|(so, _)| *so).map(|(_, what)| what.to_owned()).collect();
     if lacks.is_empty() { Vec::new() } else { vec![Block::Heading("What it cannot do"), Block::List(lacks)] }
@@ -95,14 +95,13 @@ fn inputs(dialect: &Dialect) -> Vec<Block> {
         ("order", words::order(dialect).to_owned()),
     ];
     let rules = [
-        ("a query in a URL", inputs.query),
-        ("a `+` in a URL", inputs.plus),
-        ("the same URL twice", inputs.repeated),
-        ("a file without entity tag", inputs.without_etag),
-        ("conditional references", inputs.conditional_references),
+        ("a query in a URL", words::permission(inputs.query)),
+        ("a `+` in a URL", words::permission(inputs.plus)),
+        ("the same URL twice", words::permission(inputs.repeated)),
+        ("a file without entity tag", words::rule(inputs.without_etag)),
+        ("references that are searches", words::caution(inputs.conditional_references)),
     ];
-    let other = rules.into_iter().filter(|(_, rule)| *rule != Rule::Allowed);
-    facts.extend(other.map(|(name, rule)| (name, words::rule(rule).to_owned())));
+    facts.extend(rules.into_iter().filter_map(|(name, rule)| Some((name, rule?.to_owned()))));
     let mut blocks = vec![Block::Heading("Files"), Block::Facts(facts)];
     source(&mut blocks, &inputs.source);
     blocks
@@ -263,7 +262,8 @@ fn recovery(dialect: &Dialect) -> Vec<Block> {
 }
 
 fn duplicate(duplicate: &Duplicate) -> Vec<(&'static str, String)> {
-    let text = duplicate.text.as_ref().map_or_else(String::new, |text| format!(" with {}", code(text)));
+    let texts = duplicate.texts.iter().map(code).collect::<Vec<_>>().join(" or ");
+    let text = if texts.is_empty() { texts } else { format!(" with {texts}") };
     let mut facts = vec![("a known key is answered", format!("{}{text}", listed(&duplicate.statuses)))];
     facts.extend(duplicate.handle.iter().map(|handle| ("that job is", code(url(handle)))));
     facts

@@ -2,8 +2,8 @@
 
 use fhir_import_workflow::Dialect;
 use fhir_import_workflow::dialect::{
-    BodyKind, CancelShape, Delivery, ErrorFiles, Handle, JobState, Order, PollRule, RecoveryClass, ResultShape, Rule,
-    Where,
+    BodyKind, CancelShape, Caution, Delivery, ErrorFiles, Handle, JobState, Order, Permission, PollRule, RecoveryClass,
+    ResultShape, Rule, Where,
 };
 use serde_json::Value;
 
@@ -153,6 +153,7 @@ pub fn cancel(dialect: &Dialect) -> String {
 pub fn class(class: RecoveryClass) -> &'static str {
     match class {
         RecoveryClass::SameBytes => "same-bytes",
+        RecoveryClass::SameIds => "same-ids",
         RecoveryClass::CallerKey => "caller-key",
         RecoveryClass::List => "list",
         RecoveryClass::Unknowable => "unknowable",
@@ -163,6 +164,9 @@ pub fn class(class: RecoveryClass) -> &'static str {
 pub fn meaning(class: RecoveryClass) -> &'static str {
     match class {
         RecoveryClass::SameBytes => "the same bytes are the same job, or have no other effect: they are sent again",
+        RecoveryClass::SameIds => {
+            "the same bytes again replace the resources that have an id: they are sent again where all have one"
+        }
         RecoveryClass::CallerKey => "the kick-off carries a key of the caller's: it is sent again",
         RecoveryClass::List => "the server lists its jobs: the job is looked for there first",
         RecoveryClass::Unknowable => "a second kick-off would be a second job: a person decides",
@@ -170,8 +174,13 @@ pub fn meaning(class: RecoveryClass) -> &'static str {
 }
 
 /// All classes, for a legend.
-pub const CLASSES: [RecoveryClass; 4] =
-    [RecoveryClass::SameBytes, RecoveryClass::CallerKey, RecoveryClass::List, RecoveryClass::Unknowable];
+pub const CLASSES: [RecoveryClass; 5] = [
+    RecoveryClass::SameBytes,
+    RecoveryClass::SameIds,
+    RecoveryClass::CallerKey,
+    RecoveryClass::List,
+    RecoveryClass::Unknowable,
+];
 
 pub fn schemes(dialect: &Dialect) -> String {
     if matches!(dialect.inputs.delivery, Delivery::Upload(_)) {
@@ -203,12 +212,21 @@ pub fn count(dialect: &Dialect) -> String {
     }
 }
 
-pub fn rule(rule: Rule) -> &'static str {
+/// Nothing, where there is nothing to say.
+pub fn rule(rule: Rule) -> Option<&'static str> {
     match rule {
-        Rule::Allowed => "allowed",
-        Rule::Told => "allowed, with a warning",
-        Rule::Refused => "refused",
+        Rule::Allowed => None,
+        Rule::Told => Some("allowed, with a warning"),
+        Rule::Refused => Some("refused"),
     }
+}
+
+pub fn permission(permission: Permission) -> Option<&'static str> {
+    (permission == Permission::Refused).then_some("refused")
+}
+
+pub fn caution(caution: Caution) -> Option<&'static str> {
+    (caution == Caution::Told).then_some("not resolved, which is told")
 }
 
 pub fn order(dialect: &Dialect) -> &'static str {

@@ -85,10 +85,13 @@ impl Kind {
         Self { dialect_file: Some(text), ..Self::built_in(personality) }
     }
 
-    /// Whether a second kick-off of the same bytes is no second job.
+    /// Whether a second kick-off of the same bytes is safe: all resources of a simulation have ids.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        matches!(self.facts().recovery.class, RecoveryClass::SameBytes | RecoveryClass::CallerKey)
+        matches!(
+            self.facts().recovery.class,
+            RecoveryClass::SameBytes | RecoveryClass::SameIds | RecoveryClass::CallerKey
+        )
     }
 
     /// What its dialect says; each is read once for all simulations.

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::{CancelShape, Delivery, Dialect, Handle, Order, RecoveryClass, ResultShape};
 
+/// Most bytes of a file that a host sends at a time.
+const MAX_UPLOAD: u32 = 8 << 20;
+
 impl Dialect {
     /// Why this dialect could not work, a sentence a piece; empty when it can.
     #[must_use]
@@ -24,8 +27,8 @@ impl Dialect {
                 "`recovery.class` is \"list\", and there is no [recovery.list]",
             ),
             (
-                self.recovery.class == RecoveryClass::CallerKey && !named("${job.id}") && !named("${import.id}"),
-                "`recovery.class` is \"caller-key\", and no template of the kick-off has ${job.id} or ${import.id}",
+                self.recovery.class == RecoveryClass::CallerKey && !named("${job.id}"),
+                "`recovery.class` is \"caller-key\", and no template of the kick-off has ${job.id}",
             ),
             (
                 self.result.shape == ResultShape::Members && self.result.members.is_none(),
@@ -38,6 +41,14 @@ impl Dialect {
             (
                 named("${document.url}") && self.document.is_none(),
                 "a template has ${document.url}, and there is no [document]",
+            ),
+            (
+                self.document.is_some() && self.inputs.in_one_job().is_some(),
+                "a [document] tells of all files of an import, so that they cannot be split into several jobs",
+            ),
+            (
+                upload && !(1..=MAX_UPLOAD).contains(&self.inputs.upload_bytes()),
+                "`inputs.delivery` uploads 1 to 8388608 bytes at a time",
             ),
             (
                 upload != named("${job.upload}"),

@@ -28,19 +28,20 @@ pub struct Inputs {
     pub order: Order,
     /// Whether a URL may have a query, which a signed one has.
     #[serde(default)]
-    pub query: Rule,
+    pub query: Permission,
     /// Whether a URL may have a `+`.
     #[serde(default)]
-    pub plus: Rule,
+    pub plus: Permission,
     /// Whether the same URL may be named twice.
     #[serde(default)]
-    pub repeated: Rule,
+    pub repeated: Permission,
     /// Whether an input may come without its entity tag.
     #[serde(default)]
     pub without_etag: Rule,
-    /// Whether references may be conditional (`Patient?identifier=…`).
+    /// Whether the server resolves references that are searches (`Patient?identifier=…`); whether there are such is not
+    /// known here, so that they cannot be refused.
     #[serde(default)]
-    pub conditional_references: Rule,
+    pub conditional_references: Caution,
     /// How often the server fetches each file.
     #[serde(default = "once")]
     pub fetches: u32,
@@ -75,6 +76,28 @@ pub enum Order {
 }
 
 /// Whether something may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It may not: nothing is sent.
+    Refused,
+}
+
+/// Whether something is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caution {
+    /// There is nothing to tell.
+    #[default]
+    Allowed,
+    /// The operator is told that it does not work.
+    Told,
+}
+
+/// Whether something may be, with a third way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -114,14 +137,16 @@ read_object!(Inputs {
     per_job,
     most,
     order = Order::Given,
-    query = Rule::Allowed,
-    plus = Rule::Allowed,
-    repeated = Rule::Allowed,
+    query = Permission::Allowed,
+    plus = Permission::Allowed,
+    repeated = Permission::Allowed,
     without_etag = Rule::Allowed,
-    conditional_references = Rule::Allowed,
+    conditional_references = Caution::Allowed,
     fetches = once(),
 });
 read_word!(Order { Given = "given", TargetsFirst = "targets-first" });
+read_word!(Permission { Allowed = "allowed", Refused = "refused" });
+read_word!(Caution { Allowed = "allowed", Told = "told" });
 read_word!(Rule { Allowed = "allowed", Told = "told", Refused = "refused" });
 
 impl Read for Delivery {

@@ -18,12 +18,12 @@ mod settings;
 
 pub use detect::{Confidence, DefinitionRule, Detect, Signature, SwitchedOff};
 pub use extend::extend;
-pub use inputs::{Delivery, Inputs, Order, Rule};
+pub use inputs::{Caution, Delivery, Inputs, Order, Permission, Rule};
 pub use kick_off::{Document, Handle, KickOff, StatusRequest};
 pub use path::{Path, Where, number};
 pub use poll::{BodyKind, JobState, Poll, PollRule};
 pub use recovery::{Duplicate, JobList, Recovery, RecoveryClass, WithoutJobs};
-pub use result::{Cancel, CancelShape, ErrorFiles, FailureMeans, Members, Reads, ResultSection, ResultShape, Verify};
+pub use result::{Cancel, CancelShape, ErrorFiles, Members, Reads, ResultSection, ResultShape, Verify};
 pub use settings::Setting;
 
 use serde::{Deserialize, Serialize};

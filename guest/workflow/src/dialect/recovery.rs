@@ -28,9 +28,9 @@ pub struct Recovery {
 pub struct Duplicate {
     /// The HTTP statuses.
     pub statuses: Vec<u16>,
-    /// A text that the body contains.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    /// Texts of which the body contains one; none where the status is enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
     /// The handle of that job, a template; none where another request asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<String>,
@@ -83,6 +83,9 @@ pub enum WithoutJobs {
 pub enum RecoveryClass {
     /// The same bytes give the same job, or have no other effect: send them again.
     SameBytes,
+    /// Resources with an id are replaced, others are stored once more: send the same bytes again where every resource has
+    /// an id of its own; a person decides where that is not known.
+    SameIds,
     /// The body carries a key of ours: send it again.
     CallerKey,
     /// The server lists its jobs: look there first.
@@ -93,13 +96,14 @@ pub enum RecoveryClass {
 }
 
 read_object!(Recovery { source, class, duplicate, list });
-read_object!(Duplicate { statuses, text, handle });
+read_object!(Duplicate { statuses, texts, handle });
 read_object!(JobList {
     url, accept, jobs, without = WithoutJobs::NoList, more, holds: "where", handle, created, import_source, settle_ms
 });
 read_word!(WithoutJobs { NoList = "no-list", NoJobs = "no-jobs" });
 read_word!(RecoveryClass {
     SameBytes = "same-bytes",
+    SameIds = "same-ids",
     CallerKey = "caller-key",
     List = "list",
     Unknowable = "unknowable",

@@ -24,8 +24,6 @@ pub struct ResultSection {
     /// Of `manifest` and `outcome-files`: whether the files that it names can be read.
     #[serde(default)]
     pub error_files: ErrorFiles,
-    /// Whether a failed job may have stored a part.
-    pub failure: FailureMeans,
     /// The member of the result that says when the job was created, an instant. A server that hands out the same job
     /// for the same bytes hands out old ones, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,15 +76,6 @@ pub enum ErrorFiles {
     Fetched,
     /// Not from here: they are names in a store of the server's.
     Named,
-}
-
-/// What a failed job leaves behind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailureMeans {
-    /// Some resources may be stored.
-    #[default]
-    MaybePartlyStored,
 }
 
 /// How a job is cancelled.
@@ -159,7 +148,7 @@ pub enum Reads {
     BySearch,
 }
 
-read_object!(ResultSection { source, url, shape, members, error_files = ErrorFiles::Fetched, failure, created });
+read_object!(ResultSection { source, url, shape, members, error_files = ErrorFiles::Fetched, created });
 read_word!(ResultShape {
     Manifest = "manifest",
     OutcomeFiles = "outcome-files",
@@ -169,7 +158,6 @@ read_word!(ResultShape {
 });
 read_object!(Members { imported, rejected, failed, rows });
 read_word!(ErrorFiles { Fetched = "fetched", Named = "named" });
-read_word!(FailureMeans { MaybePartlyStored = "maybe-partly-stored" });
 read_object!(Cancel { source, shape, url, body, advice });
 read_word!(CancelShape { Delete = "delete", DeleteUntilGone = "delete-until-gone", Post = "post", None = "none" });
 read_object!(Verify { source, attempts, settle_ms, reads = Reads::ById, count = summary() });

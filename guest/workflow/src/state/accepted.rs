@@ -3,6 +3,7 @@
 use super::job_over::job_over;
 use super::{AwaitStatus, Cx, Paused, Ready, Starter, State, SubmitLost};
 use crate::dialect::{Handle, RecoveryClass};
+use crate::excerpt::excerpt;
 use crate::exchange::Answer;
 use crate::pace;
 use crate::result;
@@ -11,6 +12,9 @@ use crate::url::{MAX_URL, is_name};
 
 /// Where the host says how much of a file it uploaded: `bytes START-END/TOTAL`, the end not included.
 const UPLOADED: &str = "fhir-import-uploaded";
+
+/// Kick-offs in a row without a result before a person is asked.
+const SENSELESS: u32 = 5;
 
 /// A kick-off was accepted, after so many lost ones.
 pub fn enter(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
@@ -96,11 +100,25 @@ fn answered_at_once(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
     let Some(dialect) = cx.dialect() else { return SubmitLost::enter(cx, lost, "") };
     let mut tally = cx.progress.tally.clone();
     if result::read(&dialect.result, answer, cx.plan, &mut tally).is_none() {
-        return SubmitLost::enter(cx, lost, "its answer is no result");
+        return no_result(cx, answer, lost);
     }
     cx.progress.tally = tally;
     cx.tell(EventKind::StatusComplete, "the server answered with the result");
     if dialect.inputs.upload_bytes() > 0 { goes_on_behind(cx, answer) } else { job_over(cx) }
+}
+
+/// It may be a proxy's word, which passes; but not for ever.
+fn no_result(cx: &mut Cx<'_>, answer: &Answer, lost: u32) -> State {
+    if lost < SENSELESS {
+        return SubmitLost::enter(cx, lost, "its answer is no result");
+    }
+    let text = format!(
+        "The answer to the kick-off is no result, after {lost} tries: {}. Look at the server: what was sent may be stored \
+         there. If this is not how {} answers, name the right dialect in another run.",
+        excerpt(answer),
+        cx.dialect_name()
+    );
+    SubmitLost::ask_a_person(cx, &text)
 }
 
 /// A part of a file was uploaded: on to the next one.

@@ -60,11 +60,12 @@ impl CancelJob {
 
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
         match self.stage {
+            // The process may have died behind a DELETE that was carried out.
+            Stage::Delete(_) | Stage::Confirm if is_until_gone(cx) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
             Stage::Delete(looked_ms) if cx.now_ms > looked_ms.saturating_add(LOOK_MS) => {
                 Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
             }
             Stage::Delete(_) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
-            Stage::Confirm if is_until_gone(cx) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
             Stage::Look | Stage::Confirm => self.job.ask(cx),
         }
     }
@@ -73,6 +74,7 @@ impl CancelJob {
         match (self.stage, reply) {
             (Stage::Look, Ok(answer)) => self.looked(cx, &answer),
             (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, None, &failure.text),
+            (Stage::Delete(_) | Stage::Confirm, reply) if is_until_gone(cx) => self.gone_or_not(cx, reply),
             (Stage::Delete(_), Ok(answer)) => self.deleted(cx, &answer),
             (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
             (Stage::Delete(_), Err(failure)) => {
@@ -124,7 +126,6 @@ impl CancelJob {
 
     fn deleted(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         match answer.status {
-            200 | 204 if is_until_gone(cx) => Finished::cancelled(cx, "Cancelled, as asked; the server says so."),
             200 | 202 | 204 => {
                 cx.tell(EventKind::Cancel, "the server accepted the cancel");
                 self.confirm(cx)
@@ -136,6 +137,39 @@ impl CancelJob {
             409 => self.too_late(cx, "the server says that the job has already ended"),
             status => self.back(cx, &format!("the server does not cancel: it answers {status}")),
         }
+    }
+
+    /// Of a server that is asked to cancel until it has, each answer is one to a DELETE. Once one may have arrived, the
+    /// status is not asked for any more.
+    fn gone_or_not(self, cx: &mut Cx<'_>, reply: Reply) -> State {
+        let answer = match reply {
+            Ok(answer) => answer,
+            Err(failure) => return self.once_more(cx, None, &format!("it was not answered: {}", failure.text)),
+        };
+        match (answer.status, self.stage) {
+            (200 | 204, _) => Finished::cancelled(cx, "Cancelled, as asked; the server says so."),
+            (404 | 410, _) => {
+                Finished::cancelled(cx, "Cancelled, as asked; the server does not know the job any more.")
+            }
+            (401 | 403, _) => self.credentials(cx, &answer),
+            // The first one was understood, and refused.
+            (202 | 400..=407 | 409..=428, Stage::Delete(_)) => self.deleted(cx, &answer),
+            (status, _) => self.once_more(cx, Some(&answer), &format!("it was answered {status}")),
+        }
+    }
+
+    fn once_more(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
+        let tries = self.tries.saturating_add(1);
+        if tries < CONFIRMS {
+            let due = Some(cx.back_off(answer, tries));
+            return State::CancelJob(Self { stage: Stage::Confirm, tries, due, ..self });
+        }
+        let text = format!(
+            "A cancel was sent, and the server does not say that it is carried out: {text}. To ask for the status of a job \
+             that was stopped starts it again on this server, so that nothing but the cancel is sent when this goes on.",
+        );
+        let back = Self { stage: Stage::Confirm, tries: 0, due: Some(pace::soon(cx.now_ms)), ..self };
+        Paused::stop(cx, PauseReason::AnswerNotUnderstood, text, State::CancelJob(back))
     }
 
     fn confirm(self, cx: &Cx<'_>) -> State {
@@ -150,9 +184,6 @@ impl CancelJob {
             // "404 Not Found", says FHIR Bulk Data Access of a job that was deleted; 410 is as good.
             _ if matches!(answer.status, 404 | 410) => {
                 Finished::cancelled(cx, "Cancelled, as asked; the server does not know the job any more.")
-            }
-            _ if is_until_gone(cx) && matches!(answer.status, 200 | 204) => {
-                Finished::cancelled(cx, "Cancelled, as asked; the server says so.")
             }
             Meaning::Job(JobState::Ended | JobState::Failed, _) => {
                 self.too_late(cx, "the job ended before it was cancelled")

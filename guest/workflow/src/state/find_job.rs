@@ -12,7 +12,7 @@ use crate::exchange::{Answer, Exchange, KEEP_DOCUMENT};
 use crate::instant;
 use crate::json::read::read_object;
 use crate::transition::{EventKind, PauseReason, Wake, WakeReason};
-use crate::url::MAX_URL;
+use crate::url::{MAX_URL, is_name};
 
 /// How often a list without the job is believed only then.
 const LOOKS: u32 = 2;
@@ -153,7 +153,9 @@ fn candidates(cx: &Cx<'_>, answer: &Answer) -> Option<Candidates> {
             && list.holds.as_ref().is_none_or(|condition| condition.fits(job))
             && source.as_ref().is_none_or(|(path, source)| path.text(job).as_ref() == Some(source))
     };
-    let handle = |job: &Value| list.handle.text(job).filter(|handle| handle.len() <= MAX_URL);
+    let is_url = cx.dialect()?.poll.url.is_none();
+    let is_handle = |text: &String| (1..=MAX_URL).contains(&text.len()) && (is_url || is_name(text));
+    let handle = |job: &Value| list.handle.text(job).filter(is_handle);
     if list.more.as_ref().and_then(|path| path.text(&body)).is_some_and(|more| !more.is_empty()) {
         return None;
     }

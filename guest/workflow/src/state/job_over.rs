@@ -1,7 +1,6 @@
 //! A job is over: the next one, or the last word about all of them.
 
 use super::{Cx, ReadBackState, Ready, State};
-use crate::dialect::FailureMeans;
 use crate::exchange::Answer;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
@@ -79,9 +78,7 @@ pub(super) fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
     result::read_failure(answer, cx.plan, &mut tally);
     cx.progress.tally = tally;
     cx.tell(EventKind::StatusFailed, format!("the server says that the job failed (status {})", answer.status));
-    let stored = match cx.dialect().map(|d| d.result.failure) {
-        Some(FailureMeans::MaybePartlyStored) | None => "a part of the resources may be stored",
-    };
+    let stored = "a part of the resources may be stored";
     let (done, all) = (cx.progress.jobs_done, cx.dialect().map_or(1, |d| cx.plan.batches(d)));
     let sentence = match all {
         0 | 1 => format!("The server says that the job failed; {stored}."),

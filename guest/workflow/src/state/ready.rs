@@ -114,6 +114,9 @@ impl Ready {
     /// What came of the kick-off.
     pub fn submitted(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match reply {
+            Ok(answer) if self.is_clean() && may_say_duplicate(cx, &answer) && !cx.is_late() => {
+                self.again(cx, Some(&answer), &format!("the server answered {}, and broke off", answer.status))
+            }
             Ok(answer) if is_half_said(cx, &answer) => {
                 let text = format!("the server answered {}, and broke off before it said why", answer.status);
                 SubmitLost::enter(cx, self.failures.saturating_add(1), &text)
@@ -144,8 +147,7 @@ impl Ready {
 
     fn accepted_or_not(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         if let Some(rule) = duplicate(cx, answer) {
-            let handle = rule.handle.as_ref().and_then(|handle| cx.job()?.url(handle).ok());
-            return AwaitStatus::known_already(cx, handle.as_deref());
+            return self.known_already(cx, rule);
         }
         match answer.status {
             _ if is_accepted(cx, answer) => accepted::enter(cx, answer, self.failures.saturating_add(1)),
@@ -176,6 +178,28 @@ impl Ready {
         }
     }
 
+    /// The server has a job with this key: ours, where an earlier kick-off may have been accepted and the key is ours.
+    fn known_already(self, cx: &mut Cx<'_>, rule: &Duplicate) -> State {
+        match (self.earlier, carries_our_key(cx)) {
+            (Earlier::NotAccepted, _) => {
+                let text = "The server answered the first kick-off that it has a job with this key already: it is not of \
+                            this import, and nothing was imported for this one. If that job is as good, adopt it; to have \
+                            the files imported once more, give up and run again with another key.";
+                Paused::stop(cx, PauseReason::NotOurJob, text, State::Ready(Self { due: None, ..self }))
+            }
+            (Earlier::Unknown, true) => {
+                let handle = rule.handle.as_ref().and_then(|handle| cx.job()?.url(handle).ok());
+                AwaitStatus::known_already(cx, handle.as_deref())
+            }
+            (Earlier::Unknown, false) => SubmitLost::ask_a_person(
+                cx,
+                "The answer to the kick-off was lost, and the server has a job with its key. The key was set by hand, so \
+                 that the job can be of an earlier import. Look at the server: if the job is of this one, adopt its \
+                 status URL; if it is not, give up and run again with another key.",
+            ),
+        }
+    }
+
     /// No job comes of this kick-off: the end, unless there are jobs of earlier ones, or may be.
     pub(super) fn over(self, cx: &mut Cx<'_>, ending: Ending) -> State {
         if self.earlier == Earlier::Unknown {
@@ -186,13 +210,12 @@ impl Ready {
             );
             return SubmitLost::ask_a_person(cx, &text);
         }
-        let done = cx.progress.jobs_done;
-        if done == 0 {
+        if cx.progress.nothing_stored() {
             return Finished::end(cx, ending);
         }
-        let all = cx.dialect().map_or(done, |d| cx.plan.batches(d));
-        let sentence =
-            format!("{done} of {all} jobs ended, and the next one could not be started. {}", ending.sentence);
+        let next =
+            if cx.progress.uploaded == 0 { "the next one could not be started" } else { "the next one stopped midway" };
+        let sentence = format!("{} jobs ended, and {next}. {}", cx.jobs_of_all(), ending.sentence);
         let advice = "A part of the files is imported. Mend the cause, then run again: resources with an id are replaced, \
                       not doubled.";
         ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
@@ -210,20 +233,30 @@ fn is_busy(cx: &Cx<'_>, answer: &Answer) -> bool {
     matches!(answer.status, 429 | 503) || text.is_some_and(|text| answer.says(text))
 }
 
-/// The server says that it has the job with our key already: an earlier kick-off of ours was accepted.
+/// How the server says that it has a job with the key of this kick-off already.
 fn duplicate<'a>(cx: &Cx<'a>, answer: &Answer) -> Option<&'a Duplicate> {
     let rule = cx.dialect()?.recovery.duplicate.as_ref()?;
-    let fits = rule.statuses.contains(&answer.status) && rule.text.as_ref().is_none_or(|text| answer.says(text));
-    fits.then_some(rule)
+    let said = rule.texts.is_empty() || rule.texts.iter().any(|text| answer.says(text));
+    (said && rule.statuses.contains(&answer.status)).then_some(rule)
 }
 
-/// It may be how the server says that it knows our key, or that every line was refused, and the part that says so did
-/// not arrive.
+/// A setting can stand where the dialect has our key.
+fn carries_our_key(cx: &Cx<'_>) -> bool {
+    let sent = Ready::kick_off(cx).zip(cx.job().map(|job| job.id()));
+    sent.is_some_and(|(sent, key)| sent.url.contains(&key) || sent.body.is_some_and(|body| body.contains(&key)))
+}
+
+/// It may be how the server says that it knows the key, and the part that says so did not arrive. A first kick-off was
+/// not accepted then, whichever it is.
+fn may_say_duplicate(cx: &Cx<'_>, answer: &Answer) -> bool {
+    let rule = cx.dialect().and_then(|dialect| dialect.recovery.duplicate.as_ref()).filter(|_| answer.cut);
+    rule.is_some_and(|rule| rule.statuses.contains(&answer.status)) && duplicate(cx, answer).is_none()
+}
+
+/// Or how it says that every line was refused.
 fn is_half_said(cx: &Cx<'_>, answer: &Answer) -> bool {
-    let Some(dialect) = cx.dialect().filter(|_| answer.cut) else { return false };
-    let may_be_known = dialect.recovery.duplicate.as_ref().is_some_and(|rule| rule.statuses.contains(&answer.status));
-    let may_be_result = answer.status >= 400 && dialect.kick_off.accepted.contains(&answer.status);
-    may_be_known && duplicate(cx, answer).is_none() || may_be_result
+    let may_be_result = |dialect: &Dialect| answer.status >= 400 && dialect.kick_off.accepted.contains(&answer.status);
+    may_say_duplicate(cx, answer) || answer.cut && cx.dialect().is_some_and(may_be_result)
 }
 
 fn refused(cx: &Cx<'_>, answer: &Answer) -> Ending {

@@ -25,10 +25,16 @@ impl SubmitLost {
     pub fn recover(self, cx: &mut Cx<'_>) -> State {
         let class = cx.dialect().map_or(RecoveryClass::Unknowable, |d| d.recovery.class);
         match class {
-            RecoveryClass::SameBytes | RecoveryClass::CallerKey if !cx.is_late() => {
+            RecoveryClass::SameIds if !cx.plan.every_resource_has_an_id() => Self::ask_a_person(
+                cx,
+                "The kick-off was sent or may have been sent, and nobody knows whether the server carried it out; on this \
+                 server a second one stores the resources without an id once more, and not every resource is known to \
+                 have one. Look at the server: if nothing of it is there, resubmit.",
+            ),
+            RecoveryClass::SameBytes | RecoveryClass::SameIds | RecoveryClass::CallerKey if !cx.is_late() => {
                 State::Ready(Ready::once_more(cx, self.times))
             }
-            RecoveryClass::SameBytes | RecoveryClass::CallerKey => Self::ask_a_person(
+            RecoveryClass::SameBytes | RecoveryClass::SameIds | RecoveryClass::CallerKey => Self::ask_a_person(
                 cx,
                 "The kick-off was sent or may have been sent, and until the deadline the server did not say whether it \
                  accepted it. On this server a second one is no second job: resubmit, or adopt the job's status URL.",

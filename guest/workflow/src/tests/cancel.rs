@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::answers::{accepted, answer, broken, empty, manifest, outcome, page, running};
 use super::{MINUTE_MS, Play, defined, dialect, input, named};
-use crate::dialect::Handle;
+use crate::dialect::{CancelShape, Handle};
 use crate::outcome::Outcome;
 use crate::state::Reply;
 use crate::status::Phase;
@@ -329,4 +329,56 @@ fn while_nothing_was_sent_a_cancel_is_the_end_also_in_a_pause() {
     let mut play = Play::new(named("hapi"));
     play.exchange("POST /$import", broken()).recover().resolve(&Decision::Resubmit).resolve(&Decision::Cancel);
     assert_eq!(play.told(EventKind::Cancel), "not cancelled: there is no job in flight to cancel");
+}
+
+/// A job on a server where asking for the status of a stopped job starts it again, which is seen to run.
+fn stopping() -> Play {
+    let mut dialect = dialect("smart-manifest");
+    dialect.cancel.shape = CancelShape::DeleteUntilGone;
+    let mut play = Play::running(defined(dialect));
+    play.exchange(POLL, running()).resolve(&Decision::Cancel).exchange(POLL, running());
+    play
+}
+
+#[test]
+fn a_job_that_looking_starts_again_is_not_looked_at_once_a_delete_may_have_arrived() {
+    for lost in [broken(), page(502), empty(429), empty(202), outcome(500, "later")] {
+        for (gone, who) in [(200, "says so"), (204, "says so"), (404, "does not know"), (410, "does not know")] {
+            let mut play = stopping();
+            play.exchange(DELETE, lost.clone()).exchange(DELETE, lost.clone()).exchange(DELETE, empty(gone));
+            let report = play.ended(Outcome::Cancelled);
+            assert!(report.sentence.contains(who), "{}", report.sentence);
+        }
+    }
+    let mut play = stopping();
+    play.now_ms += MINUTE_MS;
+    play.exchange(DELETE, outcome(404, "gone")).ended(Outcome::Cancelled);
+}
+
+#[test]
+fn a_cancel_that_looking_would_undo_waits_for_a_person_when_it_is_not_confirmed() {
+    for reply in [broken(), page(502), empty(202), outcome(500, "failed")] {
+        let mut play = stopping();
+        while !matches!(play.next, Next::Paused(_)) {
+            play.exchange(DELETE, reply.clone());
+        }
+        let pause = play.paused(PauseReason::AnswerNotUnderstood);
+        assert!(pause.message.contains("starts it again"), "{}", pause.message);
+        play.now_ms += MINUTE_MS;
+        play.resolve(&Decision::Continue).exchange(DELETE, empty(200)).ended(Outcome::Cancelled);
+    }
+    let mut play = stopping();
+    play.exchange(DELETE, empty(403)).paused(PauseReason::Credentials);
+    play.now_ms += MINUTE_MS;
+    play.resolve(&Decision::Continue).exchange(DELETE, empty(200)).ended(Outcome::Cancelled);
+}
+
+#[test]
+fn a_first_delete_that_is_refused_stops_nothing_and_the_job_is_waited_for() {
+    for status in [400, 405, 409] {
+        let mut play = stopping();
+        play.exchange(DELETE, outcome(status, "no"));
+        assert_eq!(play.status().phase, Phase::Running, "{status}: {:?}", play.events);
+        assert!(play.told(EventKind::Cancel).starts_with("not cancelled: "), "{:?}", play.events);
+    }
 }

@@ -269,6 +269,38 @@ fn what_this_server_would_not_take_is_not_sent() {
 }
 
 #[test]
+fn what_is_repeated_for_each_file_is_left_out_for_those_without_the_value() {
+    let mut tagged = dialect("smart-manifest");
+    tagged.kick_off.body = json!([
+        { "$each": "input", "$if": "input.etag", "tag": "${input.etag}" },
+        { "$each": "input", "$if": "set.role", "role": "${set.role}" },
+    ]);
+    let mut request = defined(tagged);
+    request.inputs[1].etag = Some("W/7".to_owned());
+    let mut play = Play::new(request);
+    play.exchange(KICK_OFF, accepted("/jobs/1"));
+    assert_eq!(play.sent[0].1.body.as_deref(), Some(r#"[{"tag":"W/7"}]"#));
+}
+
+#[test]
+fn an_empty_setting_is_none() {
+    let mut needs = dialect("smart-manifest");
+    let role = needs.settings.entry("role");
+    role.required = true;
+    let mut request = defined(needs.clone());
+    request.settings = vec![("role".to_owned(), String::new())];
+    let report = Play::new(request.clone()).ended(Outcome::Usage);
+    assert!(report.sentence.contains("needs a value for role"), "{}", report.sentence);
+
+    let role = needs.settings.entry("role");
+    (role.required, role.default) = (false, Some("reader".to_owned()));
+    needs.kick_off.body = json!("${set.role}");
+    let mut play = Play::new(super::Request { settings: request.settings, ..defined(needs) });
+    play.exchange(KICK_OFF, accepted("/jobs/1"));
+    assert_eq!(play.sent[0].1.body.as_deref(), Some("reader"));
+}
+
+#[test]
 fn each_variable_stands_for_its_value() {
     let mut named = dialect("smart-manifest");
     let each = json!({ "$each": "input", "file": "<${input.url}|${input.type}|${input.etag}>" });

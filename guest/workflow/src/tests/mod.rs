@@ -4,6 +4,7 @@
 mod answers;
 mod cancel;
 mod checkpoint;
+mod contradictions;
 mod detecting;
 mod kick_off;
 mod listed;
@@ -15,6 +16,7 @@ mod recovery;
 mod resolve;
 mod result;
 mod rows;
+mod uploads;
 mod variables;
 
 use crate::checkpoint::MAX_BYTES;

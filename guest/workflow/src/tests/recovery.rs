@@ -7,7 +7,7 @@ use super::answers::{
     accepted, answer, broken, dated, empty, instant, json_answer, manifest, outcome, page, running, unreachable,
 };
 use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, named, path};
-use crate::dialect::{Dialect, Duplicate, Handle, RecoveryClass};
+use crate::dialect::{Dialect, Duplicate, Handle, RecoveryClass, Setting};
 use crate::exchange::Answer;
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
@@ -33,8 +33,8 @@ fn caller_key() -> Dialect {
     let mut dialect = dialect("smart-manifest");
     dialect.kick_off.body["id"] = json!("${job.id}");
     dialect.recovery.class = RecoveryClass::CallerKey;
-    let (text, handle) = (Some("duplicate".to_owned()), Some("import-jobs/${job.id}".to_owned()));
-    dialect.recovery.duplicate = Some(Duplicate { statuses: vec![409], text, handle });
+    let (texts, handle) = (vec!["duplicate".to_owned()], Some("import-jobs/${job.id}".to_owned()));
+    dialect.recovery.duplicate = Some(Duplicate { statuses: vec![409], texts, handle });
     dialect
 }
 
@@ -207,7 +207,11 @@ fn half_of_an_answer_that_can_say_duplicate_is_no_refusal() {
     let mut half = answer(409, &[], "");
     half.as_mut().unwrap().cut = true;
     let mut play = Play::new(defined(caller_key()));
-    play.exchange(KICK_OFF, half);
+    play.exchange(KICK_OFF, half.clone());
+    assert!(play.told(EventKind::NotAccepted).contains("broke off"), "{:?}", play.events);
+    play.exchange(KICK_OFF, outcome(409, "duplicate id")).paused(PauseReason::NotOurJob);
+    let mut play = Play::new(defined(caller_key()));
+    play.exchange(KICK_OFF, broken()).recover().exchange(KICK_OFF, half);
     assert_eq!(play.next, Next::Recover);
     let mut play = Play::new(defined(caller_key()));
     play.exchange(KICK_OFF, outcome(409, "busy")).ended(Outcome::Refused);
@@ -369,9 +373,51 @@ fn a_conflict_that_is_none_of_the_key_is_a_refusal() {
 #[test]
 fn where_the_status_is_enough_the_text_is_not_read() {
     let mut dialect = caller_key();
-    dialect.recovery.duplicate.as_mut().unwrap().text = None;
+    dialect.recovery.duplicate.as_mut().unwrap().texts = Vec::new();
     let mut play = Play::new(defined(dialect));
+    play.exchange(KICK_OFF, broken()).recover();
     play.exchange(KICK_OFF, empty(409)).exchange(&format!("GET /import-jobs/{KEY}"), running());
+}
+
+#[test]
+fn a_job_that_was_there_before_the_first_kick_off_is_not_ours() {
+    let mut play = Play::new(defined(caller_key()));
+    play.exchange(KICK_OFF, outcome(409, "duplicate id"));
+    let pause = play.paused(PauseReason::NotOurJob);
+    assert_eq!(pause.decisions, [DecisionKind::Adopt, DecisionKind::GiveUp]);
+    assert!(pause.message.contains("nothing was imported for this one"), "{}", pause.message);
+    assert_eq!(play.report_of(&Decision::GiveUp).outcome, Outcome::Refused);
+    assert_eq!(play.report_of(&Decision::Cancel).outcome, Outcome::Cancelled);
+    play.resolve(&Decision::Adopt("jobs/1".to_owned())).resolve(&Decision::Cancel);
+    play.told(EventKind::CancelNeedsForce);
+}
+
+/// The key is ours, unless a setting stands in its place.
+fn key_in_a_setting() -> Dialect {
+    let mut dialect = caller_key();
+    dialect.kick_off.body["id"] = json!("${set.key}");
+    *dialect.settings.entry("key") = Setting { default: Some("${job.id}".to_owned()), ..Setting::default() };
+    dialect.recovery.duplicate.as_mut().unwrap().texts.push("is there".to_owned());
+    dialect
+}
+
+#[test]
+fn a_job_of_before_under_a_key_of_the_operators_is_never_taken_for_ours() {
+    let said = || outcome(409, "it is there");
+    let mut request = defined(key_in_a_setting());
+    request.settings = vec![("key".to_owned(), "mine".to_owned())];
+    let mut play = Play::new(request.clone());
+    play.exchange(KICK_OFF, said()).paused(PauseReason::NotOurJob);
+
+    let mut play = Play::new(request);
+    play.exchange(KICK_OFF, broken()).recover().exchange(KICK_OFF, said());
+    let pause = play.paused(PauseReason::SubmitUnknown);
+    assert!(pause.message.contains("The key was set by hand"), "{}", pause.message);
+
+    let mut play = Play::new(defined(key_in_a_setting()));
+    play.exchange(KICK_OFF, broken()).recover().exchange(KICK_OFF, said());
+    assert_eq!(play.status().phase, Phase::Running, "{:?}", play.events);
+    assert_eq!(ids(&play), [KEY, KEY]);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn who_gives_up_is_told_what_is_left_behind() {
 
     play.exchange("POST /$import", accepted("/jobs/1")).exchange(POLL, manifest(&json!([]), &json!([])));
     play.exchange("POST /$import", empty(401));
-    assert_eq!(play.report_of(&Decision::GiveUp).advice, "What earlier jobs imported stays on the server.");
+    assert_eq!(play.report_of(&Decision::GiveUp).advice, "What was imported before stays on the server.");
     play.resolve(&Decision::Continue);
     play.now_ms += MINUTE_MS;
     play.exchange("POST /$import", accepted("/jobs/2")).exchange("GET /jobs/2", empty(401));

@@ -18,7 +18,7 @@ use crate::secrets::Secrets;
 const MAX_BODY: usize = 64 << 10;
 
 /// What decides anything in an answer; others may tell whose server it is.
-const TOLD: [HeaderName; 12] = [
+const TOLD: [HeaderName; 13] = [
     ALLOW,
     CONTENT_LOCATION,
     CONTENT_RANGE,
@@ -30,6 +30,7 @@ const TOLD: [HeaderName; 12] = [
     LOCATION,
     RETRY_AFTER,
     WWW_AUTHENTICATE,
+    HeaderName::from_static("x-export-status"),
     HeaderName::from_static("x-progress"),
 ];
 
@@ -56,7 +57,8 @@ impl Blocks<'_> {
             Err(error) => return format!("FAILED {}\n\n", error.short()),
             Ok(answer) => answer,
         };
-        let headers = self.headers(&answer.head.headers, |name| TOLD.contains(name));
+        let headers = &answer.head.headers;
+        let headers = self.headers(headers, |name| TOLD.contains(name) || headers.get(*name).is_some_and(is_status));
         let body = self.received(&answer.head.headers, &answer.body);
         let broken = answer.broken.as_ref().map(|error| format!("FAILED {}\n\n", error.short())).unwrap_or_default();
         format!("HTTP {}\n{headers}\n{body}{broken}", answer.head.status.as_u16())
@@ -130,6 +132,11 @@ impl Blocks<'_> {
         let of = if kind.is_empty() { String::new() } else { format!(" of {}", self.scrub.text(&kind)) };
         if body.is_empty() { String::new() } else { format!("… {} bytes{of}\n\n", body.len()) }
     }
+}
+
+/// A header of any name with a status in it: a dialect can name one that decides.
+fn is_status(value: &HeaderValue) -> bool {
+    matches!(value.as_bytes(), [b'1'..=b'5', rest @ ..] if rest.len() == 2 && rest.iter().all(u8::is_ascii_digit))
 }
 
 fn media_type(headers: &HeaderMap) -> String {
@@ -221,13 +228,17 @@ mod tests {
                 .status(202)
                 .header("Content-Location", "http://h.example/fhir/$import-poll-status?_jobId=5a1f")
                 .header("Retry-After", "120")
+                .header("X-Export-Status", "202")
+                .header("X-Job-State", "200")
+                .header("X-Patient", "2021")
                 .header("Set-Cookie", "CANARY")
                 .header("Server", "CANARY"),
             "",
         );
         assert_eq!(
             text,
-            "HTTP 202\nContent-Location: http://server.example.org/fhir/$import-poll-status?_jobId=5a1f\nRetry-After: 120\n\n"
+            "HTTP 202\nContent-Location: http://server.example.org/fhir/$import-poll-status?_jobId=5a1f\nRetry-After: 120\n\
+             X-Export-Status: 202\nX-Job-State: 200\n\n"
         );
         let ndjson = Response::builder().header("Content-Type", "application/fhir+ndjson");
         let text =

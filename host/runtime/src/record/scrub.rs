@@ -61,14 +61,13 @@ impl Scrub {
         })
     }
 
-    /// `Type/id` and nothing else.
+    /// A relative reference and nothing else: `Type/id` with what follows, or `Type?search`.
     fn reference(&self, text: &str) -> String {
-        match text.split_once('/') {
-            Some((kind, id)) if is_data(kind) && is_id(id) && !id.ends_with(".ndjson") => {
-                format!("{kind}/{}", self.id(id))
-            }
-            _ => text.to_owned(),
-        }
+        let kind = text.split(['/', '?']).next().unwrap_or_default();
+        let behind = &text[kind.len()..];
+        let id = behind.strip_prefix('/').and_then(|path| path.split(['/', '?']).next());
+        let tells = behind.starts_with('?') || id.is_some_and(is_id);
+        if is_data(kind) && tells && !text.ends_with(".ndjson") { self.below_base(text) } else { text.to_owned() }
     }
 
     /// Each URL in a text with another host, and what stands below the base URL without ids.
@@ -248,6 +247,13 @@ mod tests {
         let id = scrub.id("p1");
         let base = "http://fhir.hospital.example:8080/fhir";
         assert_eq!(scrub.text("Patient/p1"), format!("Patient/{id}"));
+        assert_eq!(scrub.text("Patient/p1/_history/1"), format!("Patient/{id}/_history/1"));
+        assert_eq!(scrub.text("Patient?_id=p1"), format!("Patient?_id={id}"));
+        let search = scrub.text("Patient?identifier=http://hospital.example/mrn|MRN-1");
+        assert!(search.starts_with("Patient?identifier=id-") && !search.contains("MRN-1"), "{search}");
+        for name in ["Patient.ndjson", "Patient/1.ndjson", "Input/output error", "Patient"] {
+            assert_eq!(scrub.text(name), name);
+        }
         assert_eq!(
             scrub.text(&format!("{base}/Patient/p1/_history/1")),
             format!("http://server.example.org/fhir/Patient/{id}/_history/1")
