@@ -1,0 +1,181 @@
+//! The activities: each makes one call of the contract. They decide nothing.
+#![expect(missing_docs, reason = "the SDK's macros write constants without documentation")]
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fhir_import::contract::{Request, Transition};
+use fhir_import::embed::{PlanError, Plans, Rights, RightsError};
+use fhir_import::{Call, CallError, Engine};
+use temporalio_sdk::ApplicationFailure;
+use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
+
+use crate::standing::{Decided, Standing};
+
+/// How often a call says that it is alive.
+pub(crate) const BEAT: Duration = Duration::from_secs(2);
+
+/// How often a component that dies, or a folder that cannot be read, is tried.
+const TRIES: u32 = 5;
+
+/// What a worker does for imports, with the rights of this worker.
+pub struct Calls {
+    engine: Engine,
+    rights: Rights,
+    plans: Plans,
+}
+
+impl Calls {
+    /// Calls with these rights. All workers see the same plans.
+    #[must_use]
+    pub fn new(engine: Engine, rights: Rights, plans: Plans) -> Self {
+        Self { engine, rights, plans }
+    }
+}
+
+#[activities]
+impl Calls {
+    /// Makes a plan and keeps it. Sends nothing.
+    #[activity(name = "start")]
+    pub async fn start(self: Arc<Self>, ctx: ActivityContext, request: Request) -> Result<Standing, ActivityError> {
+        self.planned(request).await.map_err(|fault| fault.told(&ctx))
+    }
+
+    /// `importer.step`.
+    #[activity(name = "step")]
+    pub async fn step(self: Arc<Self>, ctx: ActivityContext, at: Standing) -> Result<Standing, ActivityError> {
+        beating(&ctx, self.called(&ctx, Call::Step, at)).await.map_err(|fault| fault.told(&ctx))
+    }
+
+    /// `importer.submit`: the one that is never repeated.
+    #[activity(name = "submit")]
+    pub async fn submit(self: Arc<Self>, ctx: ActivityContext, at: Standing) -> Result<Standing, ActivityError> {
+        beating(&ctx, self.called(&ctx, Call::Submit, at)).await.map_err(|fault| fault.told(&ctx))
+    }
+
+    /// `importer.recover`.
+    #[activity(name = "recover")]
+    pub async fn recover(self: Arc<Self>, ctx: ActivityContext, at: Standing) -> Result<Standing, ActivityError> {
+        beating(&ctx, self.called(&ctx, Call::Recover, at)).await.map_err(|fault| fault.told(&ctx))
+    }
+
+    /// `importer.resolve`. Sends nothing.
+    #[activity(name = "resolve")]
+    pub async fn resolve(self: Arc<Self>, ctx: ActivityContext, decided: Decided) -> Result<Standing, ActivityError> {
+        self.resolved(&ctx, decided).await.map_err(|fault| fault.told(&ctx))
+    }
+}
+
+impl Calls {
+    async fn planned(&self, request: Request) -> Result<Standing, Fault> {
+        let started = self.rights.importer(&self.engine, &request.base_url)?.start(&request).await?;
+        if request.documents_url.is_some() && !started.documents.is_empty() {
+            return Err(Fault::Documents);
+        }
+        let plan = self.plans.keep(&started.plan)?;
+        let Transition { checkpoint, next, .. } = started.transition;
+        Ok(Standing { server: request.base_url, plan, checkpoint, next })
+    }
+
+    async fn called(&self, ctx: &ActivityContext, call: Call, at: Standing) -> Result<Standing, Fault> {
+        // Made anew for each call, so that a credential that was mended is the one that is used.
+        let importer = self.rights.importer(&self.engine, &at.server)?;
+        let plan = self.plans.get(&at.plan)?;
+        let moved = importer.call(call, &plan, &at.checkpoint).await?;
+        moved.failures.iter().for_each(|failure| tell(ctx, "network", &failure.to_string()));
+        Ok(happened(ctx, at, moved.transition))
+    }
+
+    async fn resolved(&self, ctx: &ActivityContext, Decided { at, decision }: Decided) -> Result<Standing, Fault> {
+        let importer = self.rights.importer(&self.engine, &at.server)?;
+        let plan = self.plans.get(&at.plan)?;
+        let transition = importer.resolve(&plan, &at.checkpoint, &decision).await?;
+        Ok(happened(ctx, at, transition))
+    }
+}
+
+fn happened(ctx: &ActivityContext, at: Standing, transition: Transition) -> Standing {
+    transition.events.iter().for_each(|event| tell(ctx, &event.kind, &event.text));
+    at.after(transition)
+}
+
+/// The worker's log. Events hold no secrets and no resources.
+fn tell(ctx: &ActivityContext, kind: &str, text: &str) {
+    eprintln!("{} {kind}: {text}", ctx.info().workflow_id.as_deref().unwrap_or("import"));
+}
+
+/// A call that says that it is alive, so that its worker's death is noticed.
+async fn beating<T>(ctx: &ActivityContext, call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    loop {
+        if let Ok(answer) = tokio::time::timeout(BEAT, &mut call).await {
+            return answer;
+        }
+        // A beat carries nothing, so nothing about it can fail.
+        let _sent = ctx.record_heartbeat(()).await;
+    }
+}
+
+/// Why there is no answer.
+enum Fault {
+    Rights(RightsError),
+    Plan(PlanError),
+    Call(CallError),
+    Documents,
+}
+
+impl From<RightsError> for Fault {
+    fn from(error: RightsError) -> Self {
+        Self::Rights(error)
+    }
+}
+
+impl From<PlanError> for Fault {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(error)
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Fault {
+    /// As a failure that Temporal tries again only where that can help.
+    fn told(self, ctx: &ActivityContext) -> ActivityError {
+        let words = self.words();
+        tell(ctx, "fault", &words);
+        ActivityError::application(if self.may_pass() && ctx.info().attempt < TRIES {
+            ApplicationFailure::new(words)
+        } else {
+            ApplicationFailure::non_retryable(words)
+        })
+    }
+
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call(CallError::Died(_)) | Self::Plan(PlanError::Folder { .. }))
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Rights(error) => chain(error),
+            Self::Plan(error) => chain(error),
+            Self::Call(error) => chain(error),
+            Self::Documents => {
+                "documents-url: nobody publishes the documents of this plan: leave it out, and serve the \
+                                files yourself"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+}

@@ -1,0 +1,310 @@
+//! The workflow: loop, timers and cancellation. It decides nothing about an import.
+#![expect(missing_docs, reason = "the SDK's macros write constants without documentation")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fhir_import::Call;
+use fhir_import::contract::{Decision, Next, Report};
+use temporalio_common::RetryPolicy;
+use temporalio_sdk::{
+    ActivityExecutionError, ActivityOptions, ApplicationFailure, ContinueAsNewOptions, SyncWorkflowContext,
+    TimerOptions, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView,
+    WorkflowResult,
+};
+use temporalio_workflow::{select, workflow, workflow_methods};
+
+use crate::calls::Calls;
+use crate::standing::{Decided, Given, Progress, Standing};
+
+/// The longest exchange that the host allows is 15 minutes.
+const CALL: Duration = Duration::from_mins(16);
+/// A worker that was silent for so long is dead. Six beats, since a loaded machine may be late.
+const SILENCE: Duration = Duration::from_secs(12);
+/// The longest pause between two tries.
+const RETRY: Duration = Duration::from_mins(1);
+/// A step that came too early by the worker's clock is not repeated faster than this.
+const EARLY: Duration = Duration::from_secs(1);
+/// Events of a history, about forty polls, after which it is begun anew.
+const LONG: u32 = 500;
+
+/// An import. Its id is the request's, so that it exists once.
+#[workflow]
+#[derive(Default)]
+pub struct Import {
+    progress: Progress,
+    asked: VecDeque<Asked>,
+    tickets: u64,
+    answers: BTreeMap<u64, Result<(), String>>,
+}
+
+/// A decision that was not taken yet.
+struct Asked {
+    decision: Decision,
+    from: From,
+}
+
+/// Who gets the answer.
+#[derive(Clone, Copy)]
+enum From {
+    Update(u64),
+    Signal,
+    /// The workflow was cancelled.
+    Cancellation,
+}
+
+/// Whether the component knows about the cancellation of the workflow.
+enum Cancellation {
+    NotTold,
+    Told,
+}
+
+enum Turn {
+    Call(Call),
+    Resolve(Asked),
+}
+
+#[workflow_methods]
+impl Import {
+    /// Drives an import to its end.
+    #[run(name = "fhir-import")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, given: Given) -> WorkflowResult<Report> {
+        let mut at = match given {
+            Given::Again(at) => *at,
+            Given::Request(request) => ctx.execute_activity(Calls::start, *request, repeated()).await?,
+        };
+        let mut cancellation = Cancellation::NotTold;
+        loop {
+            ctx.state_mut(|import| import.progress = Progress::Driven(at.clone()));
+            if let Next::Done(report) = at.next {
+                finish(ctx).await;
+                return Ok(report);
+            }
+            if is_long(ctx) {
+                ctx.continue_as_new(Given::Again(Box::new(at.clone())), ContinueAsNewOptions::default())?;
+            }
+            at = match turn(ctx, &at, &mut cancellation).await {
+                Turn::Call(call) => called(ctx, at, call).await?,
+                Turn::Resolve(asked) => resolved(ctx, at, asked).await?,
+            };
+        }
+    }
+
+    /// Takes a decision, in its turn. Who wants to know what came of it uses the update.
+    #[signal(name = "resolve")]
+    pub fn resolve(&mut self, _: &mut SyncWorkflowContext<Self>, decision: Decision) {
+        self.asked.push_back(Asked { decision, from: From::Signal });
+    }
+
+    /// Takes a decision, in its turn, and answers when it was taken or refused.
+    #[update(name = "resolve")]
+    pub async fn decide(
+        ctx: &mut WorkflowContext<Self>,
+        decision: Decision,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let ticket = ctx.state_mut(|import| {
+            import.tickets += 1;
+            import.asked.push_back(Asked { decision, from: From::Update(import.tickets) });
+            import.tickets
+        });
+        until(ctx, |import| import.answers.contains_key(&ticket)).await;
+        let answer = ctx.state_mut(|import| import.answers.remove(&ticket));
+        answer.expect("waited for").map_err(Into::into)
+    }
+
+    /// Where it stands.
+    #[query(name = "progress")]
+    pub fn progress(&self, _: &WorkflowContextView) -> Progress {
+        self.progress.clone()
+    }
+
+    fn answer(&mut self, from: From, answer: Result<(), String>) {
+        if let From::Update(ticket) = from {
+            self.answers.insert(ticket, answer);
+        }
+    }
+
+    fn refuse_all(&mut self, why: &str) {
+        while let Some(asked) = self.asked.pop_front() {
+            self.answer(asked.from, Err(why.to_owned()));
+        }
+    }
+}
+
+type Ctx = WorkflowContext<Import>;
+
+/// What comes next, when it is time for it. Until a kick-off is known to have arrived or not, nothing is decided.
+async fn turn(ctx: &Ctx, at: &Standing, cancellation: &mut Cancellation) -> Turn {
+    loop {
+        if at.next == Next::Recover {
+            return Turn::Call(Call::Recover);
+        }
+        if let Some(decision) = by_cancellation(ctx, at, cancellation) {
+            return Turn::Resolve(Asked { decision, from: From::Cancellation });
+        }
+        if let Some(asked) = ctx.state_mut(|import| import.asked.pop_front()) {
+            return Turn::Resolve(asked);
+        }
+        match &at.next {
+            Next::Submit => return Turn::Call(Call::Submit),
+            Next::Wait(wake) => {
+                if let Woken::Due = wait(ctx, from_now(ctx, wake.at_ms), cancellation).await {
+                    return Turn::Call(Call::Step);
+                }
+            }
+            Next::Paused(_) => {
+                ctx.state_mut(|import| import.progress = Progress::Paused(at.clone()));
+                asked_or_cancelled(ctx).await;
+                ctx.state_mut(|import| import.progress = Progress::Driven(at.clone()));
+            }
+            _ => return Turn::Call(Call::Step),
+        }
+    }
+}
+
+/// A cancelled workflow asks for a cancel once, and gives up where only a person could help.
+fn by_cancellation(ctx: &Ctx, at: &Standing, cancellation: &mut Cancellation) -> Option<Decision> {
+    if !ctx.cancellation_token().is_cancelled() {
+        return None;
+    }
+    match (&at.next, std::mem::replace(cancellation, Cancellation::Told)) {
+        (_, Cancellation::NotTold) => Some(Decision::Cancel),
+        (Next::Paused(_), Cancellation::Told) => Some(Decision::GiveUp),
+        (_, Cancellation::Told) => None,
+    }
+}
+
+async fn called(ctx: &Ctx, at: Standing, call: Call) -> WorkflowResult<Standing> {
+    let answer = match call {
+        Call::Step => ctx.execute_activity(Calls::step, at.clone(), repeated()).await,
+        Call::Recover => ctx.execute_activity(Calls::recover, at.clone(), repeated()).await,
+        Call::Submit => match ctx.execute_activity(Calls::submit, at.clone(), once()).await {
+            // Nobody knows whether it reached the server.
+            Err(_) => Ok(Standing { next: Next::Recover, ..at.clone() }),
+            answer => answer,
+        },
+    };
+    match answer {
+        // It came too early.
+        Ok(same) if same == at => {
+            ctx.timer(TimerOptions::builder(EARLY).cancellation_token(WorkflowCancellationToken::new()).build()).await;
+            Ok(same)
+        }
+        Ok(then) => Ok(then),
+        Err(error) => stuck(ctx, at, words(&error)).await,
+    }
+}
+
+async fn resolved(ctx: &Ctx, at: Standing, Asked { decision, from }: Asked) -> WorkflowResult<Standing> {
+    let decided = Decided { at: at.clone(), decision };
+    let answer = ctx.execute_activity(Calls::resolve, decided, repeated()).await;
+    let refused = answer.as_ref().map(|_| ()).map_err(words);
+    ctx.state_mut(|import| import.answer(from, refused.clone()));
+    match (answer, from, &at.next) {
+        (Ok(then), ..) => Ok(then),
+        // Nothing is left to try.
+        (Err(_), From::Cancellation, Next::Paused(_)) => Err(failed(refused.expect_err("it was refused"))),
+        (Err(_), ..) => Ok(at),
+    }
+}
+
+/// A call cannot be made here: the job at the server is not forgotten, but held until somebody mended what is wrong.
+async fn stuck(ctx: &Ctx, at: Standing, why: String) -> WorkflowResult<Standing> {
+    ctx.state_mut(|import| import.refuse_all(&why));
+    if ctx.cancellation_token().is_cancelled() {
+        return Err(failed(why));
+    }
+    ctx.state_mut(|import| import.progress = Progress::Stuck { at: at.clone(), why });
+    asked_or_cancelled(ctx).await;
+    ctx.state_mut(|import| {
+        if let Some(Asked { decision: Decision::Continue, .. }) = import.asked.front() {
+            let asked = import.asked.pop_front().expect("it is the first");
+            import.answer(asked.from, Ok(()));
+        }
+    });
+    Ok(at)
+}
+
+/// Nothing is left behind: who asked is told, and no signal is lost between two runs.
+async fn finish(ctx: &Ctx) {
+    ctx.state_mut(|import| import.refuse_all("the import is over"));
+    let handlers = ctx.clone();
+    until(ctx, move |_| handlers.all_handlers_finished()).await;
+}
+
+fn is_long(ctx: &Ctx) -> bool {
+    let long = ctx.history_length() > LONG || ctx.continue_as_new_suggested();
+    let nobody_asks = ctx.state(|import| import.asked.is_empty()) && ctx.all_handlers_finished();
+    // A new run would not know of a cancellation.
+    long && nobody_asks && !ctx.cancellation_token().is_cancelled()
+}
+
+enum Woken {
+    Due,
+    Asked,
+}
+
+/// Waits until it is time, unless somebody decides, or cancels what was not cancelled before.
+async fn wait(ctx: &Ctx, time: Duration, cancellation: &Cancellation) -> Woken {
+    let token = match cancellation {
+        Cancellation::NotTold => ctx.cancellation_token().child_token(),
+        Cancellation::Told => WorkflowCancellationToken::new(),
+    };
+    let timer = ctx.timer(TimerOptions::builder(time).cancellation_token(token.clone()).build());
+    let options = WaitConditionOptions::builder().cancellation_token(token.clone()).build();
+    let asked = ctx.wait_condition_with_options(|import| !import.asked.is_empty(), options);
+    let woken = {
+        let (mut timer, mut asked) = (pin!(timer), pin!(asked));
+        select! {
+            _ = asked => Woken::Asked,
+            _ = timer => if token.is_cancelled() { Woken::Asked } else { Woken::Due },
+        }
+    };
+    token.cancel();
+    woken
+}
+
+async fn asked_or_cancelled(ctx: &Ctx) {
+    // The one error is the cancellation.
+    let _cancelled = ctx.wait_condition(|import| !import.asked.is_empty()).await;
+}
+
+/// Waits, cancelled or not.
+async fn until(ctx: &Ctx, condition: impl FnMut(&Import) -> bool) {
+    let options = WaitConditionOptions::builder().cancellation_token(WorkflowCancellationToken::new()).build();
+    let _never_cancelled = ctx.wait_condition_with_options(condition, options).await;
+}
+
+fn from_now(ctx: &Ctx, at_ms: u64) -> Duration {
+    let now = ctx.workflow_time().unwrap_or(UNIX_EPOCH);
+    let at: SystemTime = UNIX_EPOCH + Duration::from_millis(at_ms);
+    at.duration_since(now).unwrap_or_default()
+}
+
+/// No call is cancelled by Temporal: it is short, and its answer is wanted.
+fn uncancelled(tries: RetryPolicy) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(CALL)
+        .heartbeat_timeout(SILENCE)
+        .cancellation_token(WorkflowCancellationToken::new())
+        .retry_policy(tries)
+        .build()
+}
+
+fn repeated() -> ActivityOptions {
+    uncancelled(RetryPolicy::builder().maximum_interval(RETRY).build())
+}
+
+fn once() -> ActivityOptions {
+    uncancelled(RetryPolicy::builder().maximum_attempts(1).build())
+}
+
+fn failed(why: String) -> temporalio_sdk::WorkflowTermination {
+    ApplicationFailure::non_retryable(why).into()
+}
+
+/// What the worker said, without what Temporal says around it.
+fn words(error: &ActivityExecutionError) -> String {
+    error.cause().map_or_else(|| error.to_string(), |cause| cause.failure().message.clone())
+}
