@@ -1,14 +1,14 @@
 //! The activities: each makes one call of the contract. They decide nothing.
 #![expect(missing_docs, reason = "the SDK's macros write constants without documentation")]
 
-use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fhir_import::contract::{Request, Transition};
-use fhir_import::embed::{PlanError, Plans, Rights, RightsError};
+use anyhow::bail;
+use fhir_import::contract::{Next, Request, Transition};
+use fhir_import::embed::{PlanError, Plans, Rights};
 use fhir_import::{Call, CallError, Engine};
 use temporalio_sdk::ApplicationFailure;
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
@@ -41,55 +41,57 @@ impl Calls {
     /// Makes a plan and keeps it. Sends nothing.
     #[activity(name = "start")]
     pub async fn start(self: Arc<Self>, ctx: ActivityContext, request: Request) -> Result<Standing, ActivityError> {
-        self.planned(request).await.map_err(|fault| fault.told(&ctx))
+        self.planned(&ctx, request).await.map_err(|error| told(&ctx, &error))
     }
 
     /// `importer.step`.
     #[activity(name = "step")]
     pub async fn step(self: Arc<Self>, ctx: ActivityContext, at: Standing) -> Result<Standing, ActivityError> {
-        beating(&ctx, self.called(&ctx, Call::Step, at)).await.map_err(|fault| fault.told(&ctx))
+        self.called(&ctx, Call::Step, at).await.map_err(|error| told(&ctx, &error))
     }
 
     /// `importer.submit`: the one that is never repeated.
     #[activity(name = "submit")]
     pub async fn submit(self: Arc<Self>, ctx: ActivityContext, at: Standing) -> Result<Standing, ActivityError> {
-        beating(&ctx, self.called(&ctx, Call::Submit, at)).await.map_err(|fault| fault.told(&ctx))
+        self.called(&ctx, Call::Submit, at).await.map_err(|error| told(&ctx, &error))
     }
 
     /// `importer.recover`.
     #[activity(name = "recover")]
     pub async fn recover(self: Arc<Self>, ctx: ActivityContext, at: Standing) -> Result<Standing, ActivityError> {
-        beating(&ctx, self.called(&ctx, Call::Recover, at)).await.map_err(|fault| fault.told(&ctx))
+        self.called(&ctx, Call::Recover, at).await.map_err(|error| told(&ctx, &error))
     }
 
     /// `importer.resolve`. Sends nothing.
     #[activity(name = "resolve")]
     pub async fn resolve(self: Arc<Self>, ctx: ActivityContext, decided: Decided) -> Result<Standing, ActivityError> {
-        self.resolved(&ctx, decided).await.map_err(|fault| fault.told(&ctx))
+        self.resolved(&ctx, decided).await.map_err(|error| told(&ctx, &error))
     }
 }
 
 impl Calls {
-    async fn planned(&self, request: Request) -> Result<Standing, Fault> {
+    async fn planned(&self, ctx: &ActivityContext, request: Request) -> anyhow::Result<Standing> {
         let started = self.rights.importer(&self.engine, &request.base_url)?.start(&request).await?;
         if request.documents_url.is_some() && !started.documents.is_empty() {
-            return Err(Fault::Documents);
+            bail!(
+                "documents-url: nobody publishes the documents of this plan: leave it out, and serve the files yourself"
+            );
         }
         let plan = self.plans.keep(&started.plan)?;
-        let Transition { checkpoint, next, .. } = started.transition;
-        Ok(Standing { server: request.base_url, plan, checkpoint, next })
+        let at = Standing { server: request.base_url, plan, checkpoint: String::new(), next: Next::Step };
+        Ok(happened(ctx, at, started.transition))
     }
 
-    async fn called(&self, ctx: &ActivityContext, call: Call, at: Standing) -> Result<Standing, Fault> {
+    async fn called(&self, ctx: &ActivityContext, call: Call, at: Standing) -> anyhow::Result<Standing> {
         // Made anew for each call, so that a credential that was mended is the one that is used.
         let importer = self.rights.importer(&self.engine, &at.server)?;
         let plan = self.plans.get(&at.plan)?;
-        let moved = importer.call(call, &plan, &at.checkpoint).await?;
+        let moved = beating(ctx, importer.call(call, &plan, &at.checkpoint)).await?;
         moved.failures.iter().for_each(|failure| tell(ctx, "network", &failure.to_string()));
         Ok(happened(ctx, at, moved.transition))
     }
 
-    async fn resolved(&self, ctx: &ActivityContext, Decided { at, decision }: Decided) -> Result<Standing, Fault> {
+    async fn resolved(&self, ctx: &ActivityContext, Decided { at, decision }: Decided) -> anyhow::Result<Standing> {
         let importer = self.rights.importer(&self.engine, &at.server)?;
         let plan = self.plans.get(&at.plan)?;
         let transition = importer.resolve(&plan, &at.checkpoint, &decision).await?;
@@ -119,63 +121,38 @@ async fn beating<T>(ctx: &ActivityContext, call: impl Future<Output = T>) -> T {
     }
 }
 
-/// Why there is no answer.
-enum Fault {
-    Rights(RightsError),
-    Plan(PlanError),
-    Call(CallError),
-    Documents,
+/// A failure that Temporal tries again only where that can help.
+fn told(ctx: &ActivityContext, error: &anyhow::Error) -> ActivityError {
+    let words = format!("{error:#}");
+    tell(ctx, "fault", &words);
+    ActivityError::application(if may_pass(error) && ctx.info().attempt < TRIES {
+        ApplicationFailure::new(words)
+    } else {
+        ApplicationFailure::non_retryable(words)
+    })
 }
 
-impl From<RightsError> for Fault {
-    fn from(error: RightsError) -> Self {
-        Self::Rights(error)
-    }
+fn may_pass(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(CallError::Died(_)))
+        || matches!(error.downcast_ref(), Some(PlanError::Folder { .. }))
 }
 
-impl From<PlanError> for Fault {
-    fn from(error: PlanError) -> Self {
-        Self::Plan(error)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<CallError> for Fault {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl Fault {
-    /// As a failure that Temporal tries again only where that can help.
-    fn told(self, ctx: &ActivityContext) -> ActivityError {
-        let words = self.words();
-        tell(ctx, "fault", &words);
-        ActivityError::application(if self.may_pass() && ctx.info().attempt < TRIES {
-            ApplicationFailure::new(words)
-        } else {
-            ApplicationFailure::non_retryable(words)
-        })
+    #[test]
+    fn a_plan_that_is_gone_does_not_come_back_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = serde_json::from_value("0".repeat(64).into()).unwrap();
+        let missing = Plans::in_folder(folder.path()).unwrap().get(&digest).unwrap_err();
+        assert!(!may_pass(&missing.into()));
     }
 
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Call(CallError::Died(_)) | Self::Plan(PlanError::Folder { .. }))
+    #[test]
+    fn a_folder_that_cannot_be_used_may_be_mended_meanwhile() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let no_folder = Plans::in_folder(&file.path().join("plans")).unwrap_err();
+        assert!(may_pass(&no_folder.into()));
     }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Rights(error) => chain(error),
-            Self::Plan(error) => chain(error),
-            Self::Call(error) => chain(error),
-            Self::Documents => {
-                "documents-url: nobody publishes the documents of this plan: leave it out, and serve the \
-                                files yourself"
-                    .to_owned()
-            }
-        }
-    }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }

@@ -59,9 +59,11 @@ impl Temporal {
         }
         connection.connect_timeout = Some(CONNECT);
         let address = connection.target.clone();
-        let connection = Connection::connect(connection)
-            .await
-            .with_context(|| format!("Temporal cannot be reached at {address}: start it, or mend the address"))?;
+        let connection = Connection::connect(connection).await.map_err(|error| {
+            let error = anyhow::Error::from(error);
+            let cause = error.root_cause();
+            anyhow!("Temporal cannot be reached at {address} ({cause}): start it, or mend FHIR_IMPORT_ENGINE")
+        })?;
         Ok(Self { client: Client::new(connection, client)?, address, runtime })
     }
 
@@ -115,7 +117,7 @@ impl Temporal {
     /// # Errors
     /// When it is not known, or nobody answers.
     pub async fn progress(&self, id: &str) -> Result<Progress> {
-        match self.handle(id).query(Import::progress, (), WorkflowQueryOptions::default()).await {
+        match look(&self.handle(id)).await {
             Ok(progress) => Ok(progress),
             Err(WorkflowQueryError::NotFound(_)) => Err(self.unknown(id)),
             Err(error) => Err(error).context("no worker answers: start one"),
@@ -162,10 +164,14 @@ fn url(address: &str) -> Result<Url> {
     Url::parse(&text).with_context(|| format!("{address} is no address of Temporal: host:port is expected"))
 }
 
+async fn look(handle: &WorkflowHandle<Client, Import>) -> Result<Progress, WorkflowQueryError> {
+    handle.query(Import::progress, (), WorkflowQueryOptions::default()).await
+}
+
 /// Ends when the import waits for a decision, or is stuck. While no worker answers, it goes on looking.
 async fn paused(handle: &WorkflowHandle<Client, Import>) -> Result<Pause> {
     loop {
-        match handle.query(Import::progress, (), WorkflowQueryOptions::default()).await {
+        match look(handle).await {
             Ok(Progress::Paused(at)) => {
                 if let Next::Paused(pause) = at.next {
                     return Ok(pause);

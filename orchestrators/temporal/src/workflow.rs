@@ -1,9 +1,11 @@
 //! The workflow: loop, timers and cancellation. It decides nothing about an import.
 #![expect(missing_docs, reason = "the SDK's macros write constants without documentation")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::OnceCell;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fhir_import::Call;
@@ -36,24 +38,16 @@ const LONG: u32 = 500;
 pub struct Import {
     progress: Progress,
     asked: VecDeque<Asked>,
-    tickets: u64,
-    answers: BTreeMap<u64, Result<(), String>>,
 }
 
 /// A decision that was not taken yet.
 struct Asked {
     decision: Decision,
-    from: From,
+    answer: Answer,
 }
 
-/// Who gets the answer.
-#[derive(Clone, Copy)]
-enum From {
-    Update(u64),
-    Signal,
-    /// The workflow was cancelled.
-    Cancellation,
-}
+/// What came of it, for whoever asked; refused in the words of the component.
+type Answer = Rc<OnceCell<Result<(), String>>>;
 
 /// Whether the component knows about the cancellation of the workflow.
 enum Cancellation {
@@ -95,7 +89,7 @@ impl Import {
     /// Takes a decision, in its turn. Who wants to know what came of it uses the update.
     #[signal(name = "resolve")]
     pub fn resolve(&mut self, _: &mut SyncWorkflowContext<Self>, decision: Decision) {
-        self.asked.push_back(Asked { decision, from: From::Signal });
+        self.asked.push_back(Asked { decision, answer: Answer::default() });
     }
 
     /// Takes a decision, in its turn, and answers when it was taken or refused.
@@ -104,14 +98,11 @@ impl Import {
         ctx: &mut WorkflowContext<Self>,
         decision: Decision,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let ticket = ctx.state_mut(|import| {
-            import.tickets += 1;
-            import.asked.push_back(Asked { decision, from: From::Update(import.tickets) });
-            import.tickets
-        });
-        until(ctx, |import| import.answers.contains_key(&ticket)).await;
-        let answer = ctx.state_mut(|import| import.answers.remove(&ticket));
-        answer.expect("waited for").map_err(Into::into)
+        let answer = Answer::default();
+        let asked = Asked { decision, answer: answer.clone() };
+        ctx.state_mut(|import| import.asked.push_back(asked));
+        until(ctx, |_| answer.get().is_some()).await;
+        answer.get().cloned().expect("waited for").map_err(Into::into)
     }
 
     /// Where it stands.
@@ -120,16 +111,17 @@ impl Import {
         self.progress.clone()
     }
 
-    fn answer(&mut self, from: From, answer: Result<(), String>) {
-        if let From::Update(ticket) = from {
-            self.answers.insert(ticket, answer);
+    fn refuse_all(&mut self, why: &str) {
+        for asked in self.asked.drain(..) {
+            asked.is(Err(why.to_owned()));
         }
     }
+}
 
-    fn refuse_all(&mut self, why: &str) {
-        while let Some(asked) = self.asked.pop_front() {
-            self.answer(asked.from, Err(why.to_owned()));
-        }
+impl Asked {
+    /// Whoever waits for the answer sees it when the state of the workflow changes next.
+    fn is(&self, answer: Result<(), String>) {
+        self.answer.set(answer).expect("it is answered once");
     }
 }
 
@@ -142,17 +134,15 @@ async fn turn(ctx: &Ctx, at: &Standing, cancellation: &mut Cancellation) -> Turn
             return Turn::Call(Call::Recover);
         }
         if let Some(decision) = by_cancellation(ctx, at, cancellation) {
-            return Turn::Resolve(Asked { decision, from: From::Cancellation });
+            return Turn::Resolve(Asked { decision, answer: Answer::default() });
         }
         if let Some(asked) = ctx.state_mut(|import| import.asked.pop_front()) {
             return Turn::Resolve(asked);
         }
         match &at.next {
             Next::Submit => return Turn::Call(Call::Submit),
-            Next::Wait(wake) => {
-                if let Woken::Due = wait(ctx, from_now(ctx, wake.at_ms), cancellation).await {
-                    return Turn::Call(Call::Step);
-                }
+            Next::Wait(wake) if !from_now(ctx, wake.at_ms).is_zero() => {
+                wait(ctx, from_now(ctx, wake.at_ms), cancellation).await;
             }
             Next::Paused(_) => {
                 ctx.state_mut(|import| import.progress = Progress::Paused(at.clone()));
@@ -197,16 +187,15 @@ async fn called(ctx: &Ctx, at: Standing, call: Call) -> WorkflowResult<Standing>
     }
 }
 
-async fn resolved(ctx: &Ctx, at: Standing, Asked { decision, from }: Asked) -> WorkflowResult<Standing> {
-    let decided = Decided { at: at.clone(), decision };
-    let answer = ctx.execute_activity(Calls::resolve, decided, repeated()).await;
-    let refused = answer.as_ref().map(|_| ()).map_err(words);
-    ctx.state_mut(|import| import.answer(from, refused.clone()));
-    match (answer, from, &at.next) {
-        (Ok(then), ..) => Ok(then),
+async fn resolved(ctx: &Ctx, at: Standing, asked: Asked) -> WorkflowResult<Standing> {
+    let decided = Decided { at: at.clone(), decision: asked.decision.clone() };
+    let answer = ctx.execute_activity(Calls::resolve, decided, repeated()).await.map_err(|error| words(&error));
+    asked.is(answer.as_ref().map(|_| ()).map_err(Clone::clone));
+    match (answer, &at.next) {
+        (Ok(then), _) => Ok(then),
         // Nothing is left to try.
-        (Err(_), From::Cancellation, Next::Paused(_)) => Err(failed(refused.expect_err("it was refused"))),
-        (Err(_), ..) => Ok(at),
+        (Err(why), Next::Paused(_)) if ctx.cancellation_token().is_cancelled() => Err(failed(why)),
+        (Err(_), _) => Ok(at),
     }
 }
 
@@ -218,12 +207,11 @@ async fn stuck(ctx: &Ctx, at: Standing, why: String) -> WorkflowResult<Standing>
     }
     ctx.state_mut(|import| import.progress = Progress::Stuck { at: at.clone(), why });
     asked_or_cancelled(ctx).await;
-    ctx.state_mut(|import| {
-        if let Some(Asked { decision: Decision::Continue, .. }) = import.asked.front() {
-            let asked = import.asked.pop_front().expect("it is the first");
-            import.answer(asked.from, Ok(()));
-        }
-    });
+    // To go on is to try again; anything else is for the component.
+    let again = |asked: &mut Asked| asked.decision == Decision::Continue;
+    if let Some(asked) = ctx.state_mut(|import| import.asked.pop_front_if(again)) {
+        asked.is(Ok(()));
+    }
     Ok(at)
 }
 
@@ -241,29 +229,20 @@ fn is_long(ctx: &Ctx) -> bool {
     long && nobody_asks && !ctx.cancellation_token().is_cancelled()
 }
 
-enum Woken {
-    Due,
-    Asked,
-}
-
-/// Waits until it is time, unless somebody decides, or cancels what was not cancelled before.
-async fn wait(ctx: &Ctx, time: Duration, cancellation: &Cancellation) -> Woken {
+/// Waits for so long, unless somebody decides, or cancels what was not cancelled before.
+async fn wait(ctx: &Ctx, time: Duration, cancellation: &Cancellation) {
     let token = match cancellation {
         Cancellation::NotTold => ctx.cancellation_token().child_token(),
         Cancellation::Told => WorkflowCancellationToken::new(),
     };
-    let timer = ctx.timer(TimerOptions::builder(time).cancellation_token(token.clone()).build());
+    let mut timer = pin!(ctx.timer(TimerOptions::builder(time).cancellation_token(token.clone()).build()));
     let options = WaitConditionOptions::builder().cancellation_token(token.clone()).build();
-    let asked = ctx.wait_condition_with_options(|import| !import.asked.is_empty(), options);
-    let woken = {
-        let (mut timer, mut asked) = (pin!(timer), pin!(asked));
-        select! {
-            _ = asked => Woken::Asked,
-            _ = timer => if token.is_cancelled() { Woken::Asked } else { Woken::Due },
-        }
-    };
+    let mut asked = pin!(ctx.wait_condition_with_options(|import| !import.asked.is_empty(), options));
+    select! {
+        _ = timer => {}
+        _ = asked => {}
+    }
     token.cancel();
-    woken
 }
 
 async fn asked_or_cancelled(ctx: &Ctx) {
