@@ -33,7 +33,7 @@ const STICKY: Duration = Duration::from_secs(5);
 #[serde(rename_all = "kebab-case")]
 pub enum Standstill {
     /// It is over.
-    Done(Report),
+    Done(Box<Report>),
     /// A person, or a credential, is needed.
     Paused(Pause),
 }
@@ -89,7 +89,7 @@ impl Temporal {
         let handle = self.handle(id);
         tokio::select! {
             over = handle.get_result(WorkflowGetResultOptions::default()) => match over {
-                Ok(report) => Ok(Standstill::Done(report)),
+                Ok(report) => Ok(Standstill::Done(Box::new(report))),
                 Err(WorkflowGetResultError::Failed(error)) => Err(anyhow!("{}", words(&error))),
                 Err(WorkflowGetResultError::NotFound(_)) => Err(self.unknown(id)),
                 Err(error) => Err(error).with_context(|| format!("asking Temporal at {}", self.address)),

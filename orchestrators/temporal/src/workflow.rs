@@ -1,5 +1,5 @@
 //! The workflow: loop, timers and cancellation. It decides nothing about an import.
-#![expect(missing_docs, reason = "the SDK's macros write constants without documentation")]
+#![expect(missing_docs, clippy::missing_errors_doc, reason = "the macros of the SDK write what is not documented")]
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -110,18 +110,12 @@ impl Import {
     pub fn progress(&self, _: &WorkflowContextView) -> Progress {
         self.progress.clone()
     }
-
-    fn refuse_all(&mut self, why: &str) {
-        for asked in self.asked.drain(..) {
-            asked.is(Err(why.to_owned()));
-        }
-    }
 }
 
 impl Asked {
-    /// Whoever waits for the answer sees it when the state of the workflow changes next.
-    fn is(&self, answer: Result<(), String>) {
-        self.answer.set(answer).expect("it is answered once");
+    fn is(&self, ctx: &Ctx, answer: Result<(), String>) {
+        // A change of the state, since that wakes whoever waits for the answer.
+        ctx.state_mut(|_| self.answer.set(answer).expect("it is answered once"));
     }
 }
 
@@ -190,7 +184,7 @@ async fn called(ctx: &Ctx, at: Standing, call: Call) -> WorkflowResult<Standing>
 async fn resolved(ctx: &Ctx, at: Standing, asked: Asked) -> WorkflowResult<Standing> {
     let decided = Decided { at: at.clone(), decision: asked.decision.clone() };
     let answer = ctx.execute_activity(Calls::resolve, decided, repeated()).await.map_err(|error| words(&error));
-    asked.is(answer.as_ref().map(|_| ()).map_err(Clone::clone));
+    asked.is(ctx, answer.as_ref().map(|_| ()).map_err(Clone::clone));
     match (answer, &at.next) {
         (Ok(then), _) => Ok(then),
         // Nothing is left to try.
@@ -199,25 +193,33 @@ async fn resolved(ctx: &Ctx, at: Standing, asked: Asked) -> WorkflowResult<Stand
     }
 }
 
-/// A call cannot be made here: the job at the server is not forgotten, but held until somebody mended what is wrong.
+/// A call cannot be made here: the job at the server is not forgotten, but held until somebody mended what is wrong and
+/// says to go on, which tries it again. What else is decided is for the component.
 async fn stuck(ctx: &Ctx, at: Standing, why: String) -> WorkflowResult<Standing> {
-    ctx.state_mut(|import| import.refuse_all(&why));
-    if ctx.cancellation_token().is_cancelled() {
-        return Err(failed(why));
+    ctx.state_mut(|import| import.progress = Progress::Stuck { at: at.clone(), why: why.clone() });
+    loop {
+        asked_or_cancelled(ctx).await;
+        let Some(asked) = ctx.state_mut(|import| import.asked.pop_front()) else { return Err(failed(why)) };
+        if asked.decision == Decision::Continue {
+            asked.is(ctx, Ok(()));
+            return Ok(at);
+        }
+        if at.next == Next::Recover {
+            asked.is(ctx, Err(why.clone()));
+            continue;
+        }
+        let then = resolved(ctx, at.clone(), asked).await?;
+        if then != at {
+            return Ok(then);
+        }
     }
-    ctx.state_mut(|import| import.progress = Progress::Stuck { at: at.clone(), why });
-    asked_or_cancelled(ctx).await;
-    // To go on is to try again; anything else is for the component.
-    let again = |asked: &mut Asked| asked.decision == Decision::Continue;
-    if let Some(asked) = ctx.state_mut(|import| import.asked.pop_front_if(again)) {
-        asked.is(Ok(()));
-    }
-    Ok(at)
 }
 
-/// Nothing is left behind: who asked is told, and no signal is lost between two runs.
+/// Nobody who asked is left without an answer.
 async fn finish(ctx: &Ctx) {
-    ctx.state_mut(|import| import.refuse_all("the import is over"));
+    while let Some(asked) = ctx.state_mut(|import| import.asked.pop_front()) {
+        asked.is(ctx, Err("the import is over".to_owned()));
+    }
     let handlers = ctx.clone();
     until(ctx, move |_| handlers.all_handlers_finished()).await;
 }
