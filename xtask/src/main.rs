@@ -1,8 +1,9 @@
-//! The house tasks: `cargo xtask demo | test | check | gen [--check] | counts | simulate`.
+//! The house tasks: `cargo xtask demo | test | check | engines | gen [--check] | counts | simulate`.
 
 mod check;
 mod counts;
 mod demo;
+mod engines;
 mod generate;
 mod node;
 mod run;
@@ -23,6 +24,7 @@ Tasks:
   demo           builds the command and imports the sample data into the practice server
   test           everything that must hold: format, house checks, lints, generated pages, all tests
   check          the house checks alone: layers, names, budget, words
+  engines        installs the servers that the adapters of engines are tested on
   gen [--check]  writes docs/reference/ from the program; with --check only compares
   simulate [--jobs N] [--seed S] | --replay SEED | --corpus FOLDER
                  whole imports in one process with faults from a seed, judged by what the server saw
@@ -46,6 +48,7 @@ fn task(args: &[&str]) -> Result<ExitCode> {
         ["demo"] => demo::demo(&Workspace::find()?),
         ["test"] => test::test(&Workspace::find()?),
         ["check"] => check::check(&Workspace::find()?).map(done),
+        ["engines"] => engines::engines(&Workspace::find()?).map(done),
         ["gen"] => generate::write(&Workspace::find()?).map(done),
         ["gen", "--check"] => generate::compare(&Workspace::find()?).map(done),
         ["counts"] => counts::counts(&Workspace::find()?).map(done),

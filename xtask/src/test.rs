@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::run;
 use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
-use crate::{check, generate, node};
+use crate::{check, engines, generate, node};
 
 /// The two crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
@@ -55,19 +55,22 @@ fn spoken(time: Duration) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
 }
 
-fn set_up(_: &Workspace) -> Result<()> {
+fn set_up(workspace: &Workspace) -> Result<()> {
     set_up::wasm_target()?;
     set_up::rust_tools()?;
-    set_up::java()
+    set_up::java()?;
+    engines::engines(workspace)
 }
 
 fn format(workspace: &Workspace) -> Result<()> {
     run(workspace.cargo().args(["fmt", "--all", "--check"]))
 }
 
-/// The command and the example as a person builds them; the tests start them.
+/// What the tests start, as a person builds it.
+const STARTED: [&str; 3] = ["fhir-import-cli", "fhir-import-examples", "fhir-import-temporal"];
+
 fn build(workspace: &Workspace) -> Result<()> {
-    let packages = ["--package", "fhir-import-cli", "--package", "fhir-import-examples"];
+    let packages = STARTED.iter().flat_map(|name| ["--package", name]);
     run(workspace.cargo().args(["build", "--release", "--locked"]).args(packages))
 }
 

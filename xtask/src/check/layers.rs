@@ -63,6 +63,8 @@ const ROOMS: &[Room] = &[
     },
     // Written from evidence: with the client's tables it would share the client's mistakes.
     Room { package: "fhir-import-sandbox", inside: &[], outside: Open },
+    // An engine's adapter only calls the runtime.
+    Room { package: "fhir-import-temporal", inside: &["fhir-import"], outside: Open },
     Room { package: "fhir-import-examples", inside: &["fhir-import"], outside: Open },
     Room {
         package: "fhir-import-tests",

@@ -1,0 +1,14 @@
+//! An import as a durable Temporal workflow: Temporal owns loop, timers and state, [`Calls`] makes the calls of the
+//! contract with a worker's own rights, and what is imported how stays in the component.
+//!
+//! [`Temporal`] is all that a program needs; `main.rs` is one.
+
+mod calls;
+mod standing;
+mod temporal;
+mod workflow;
+
+pub use calls::Calls;
+pub use standing::{Decided, Given, Progress, Standing};
+pub use temporal::{Standstill, TASK_QUEUE, Temporal};
+pub use workflow::Import;
