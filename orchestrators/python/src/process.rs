@@ -36,14 +36,14 @@ pub struct Answered<T> {
 }
 
 impl Process {
-    /// The one of this process. A forked child makes its own: threads do not come along.
+    /// The one of this process. A forked child has its own runtime, since threads do not come along.
     pub fn here(py: Python<'_>) -> PyResult<Arc<Self>> {
         py.detach(|| {
             let mut here = HERE.lock().unwrap_or_else(PoisonError::into_inner);
             match &*here {
                 Some(made) if made.id == std::process::id() => Ok(Arc::clone(made)),
-                _ => {
-                    let made = Arc::new(Self::make()?);
+                before => {
+                    let made = Arc::new(Self::make(before.as_deref())?);
                     // The parent's threads would be waited for if its runtime was dropped here.
                     mem::forget(here.replace(Arc::clone(&made)));
                     Ok(made)
@@ -52,10 +52,16 @@ impl Process {
         })
     }
 
-    fn make() -> PyResult<Self> {
+    fn make(parents: Option<&Self>) -> PyResult<Self> {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| PyOSError::new_err(format!("no threads can be started: {error}")))?;
-        let engine = Engine::new().map_err(|error| refusal::of_engine(&error))?;
+        let engine = match parents {
+            Some(parents) => parents.engine.clone(),
+            None => Engine::new().map_err(|error| refusal::of_engine(&error))?,
+        };
+        if parents.is_some() {
+            engine.forked();
+        }
         Ok(Self { id: std::process::id(), runtime, engine })
     }
 
