@@ -1,9 +1,10 @@
-//! The house tasks: `cargo xtask demo | test | check | gen [--check] | counts | simulate`.
+//! The house tasks: `cargo xtask demo | test | check | gen [--check] | python | counts | simulate`.
 
 mod check;
 mod counts;
 mod demo;
 mod generate;
+mod python;
 mod run;
 mod rust_code;
 mod set_up;
@@ -25,6 +26,7 @@ Tasks:
   gen [--check]  writes docs/reference/ from the program; with --check only compares
   simulate [--jobs N] [--seed S] | --replay SEED | --corpus FOLDER
                  whole imports in one process with faults from a seed, judged by what the server saw
+  python         the Python package and its examples, built, installed and tried on the real engines
   counts         sizes of the components, crates, lengths of functions";
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn task(args: &[&str]) -> Result<ExitCode> {
         ["check"] => check::check(&Workspace::find()?).map(done),
         ["gen"] => generate::write(&Workspace::find()?).map(done),
         ["gen", "--check"] => generate::compare(&Workspace::find()?).map(done),
+        ["python"] => python::python(&Workspace::find()?).map(done),
         ["counts"] => counts::counts(&Workspace::find()?).map(done),
         ["simulate", rest @ ..] => simulate(&Workspace::find()?, rest),
         ["help" | "--help" | "-h"] => {

@@ -44,6 +44,7 @@ class Practice:
 
     def __init__(self, dialect: str = "hapi", **script: Any) -> None:
         self.came: List[Came] = []
+        self.dialect = dialect
         self.folder = Path(tempfile.mkdtemp(prefix="fhir-import-"))
         file = self.folder / "script.json"
         file.write_text(json.dumps({"polls_until_done": 2, "retry_after": "1", **script}))
@@ -59,8 +60,9 @@ class Practice:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._door.shutdown()
-        self._files.shutdown()
+        for served in (self._door, self._files):
+            served.shutdown()
+            served.server_close()
         self._server.kill()
         self._server.wait()
         self._server.stdout.close()
@@ -106,7 +108,7 @@ def _serve(answer: Callable[[BaseHTTPRequestHandler], None]) -> ThreadingHTTPSer
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server.daemon_threads, server.block_on_close = True, False
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
 

@@ -26,7 +26,7 @@ class PackageTest(unittest.TestCase):
 
     def begun(self, server: Practice, **right: Any) -> tuple:
         rights = {"servers": [{"url": server.url, **right}]}
-        request = fhir_import.request(server.url, [("Patient", server.file)])
+        request = fhir_import.request(server.url, [("Patient", server.file)], dialect={"Named": server.dialect})
         return request, rights, Store(server.folder / "import")
 
     def child(self, server: Practice, request: dict, rights: dict, store: Store) -> subprocess.Popen:
@@ -175,7 +175,7 @@ class PackageTest(unittest.TestCase):
         fhir_import.begin(importer, store, request)
         newer = json.loads(store.checkpoint)
         newer["version"] += 1
-        with self.assertRaisesRegex(fhir_import.InvalidCheckpoint, "newer"):
+        with self.assertRaisesRegex(fhir_import.InvalidCheckpoint, "not older"):
             importer.step(store.plan, json.dumps(newer))
         for plan in (store.folder.parent / "plans").iterdir():
             plan.unlink()
