@@ -65,7 +65,7 @@ class PackageTest(unittest.TestCase):
         self.assertEqual(server.kick_offs, 1)
 
     def test_killed_while_the_kick_off_is_under_way_it_is_recovered_and_never_sent_again(self) -> None:
-        for dialect, decided in (("smart-manifest", "Done"), ("hapi", "Paused")):
+        for dialect, decided in (("aidbox-v2", "Done"), ("hapi", "Paused")):
             with self.subTest(dialect):
                 delay = {"on": "kick-off", "action": {"accept-then-delay-ms": 60_000}}
                 server = self.practice(dialect, faults=[{**delay, "nth": 1}])
