@@ -68,6 +68,7 @@ def go_on(id: str, refused: Dict[str, float]) -> None:
         if stopping.wait(seconds):
             raise Stopping
 
+    store(id).folder.joinpath("refused").unlink(missing_ok=True)
     try:
         fhir_import.drive(importer(store(id).base_url), store(id), sleep)
     except (Stopping, fhir_import.Busy):
@@ -76,8 +77,6 @@ def go_on(id: str, refused: Dict[str, float]) -> None:
         refused[id] = time.monotonic() + 1
         store(id).folder.joinpath("refused").write_text(f"{error}", "utf-8")
         print(f"{id}: {error}", file=sys.stderr, flush=True)
-    else:
-        store(id).folder.joinpath("refused").unlink(missing_ok=True)
 
 
 def start() -> None:

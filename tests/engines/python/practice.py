@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Optional
@@ -124,5 +125,7 @@ def _finish(handler: BaseHTTPRequestHandler, content: bytes) -> None:
     handler.send_header("Connection", "close")
     handler.end_headers()
     if handler.command != "HEAD":
-        handler.wfile.write(content)
+        # A client that was killed does not listen any more.
+        with suppress(ConnectionError):
+            handler.wfile.write(content)
     handler.close_connection = True
