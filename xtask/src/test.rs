@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::run;
 use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
-use crate::{check, engines, generate, node};
+use crate::{check, engines, generate, node, python};
 
 /// The two crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", run: format },
     Step { name: "house checks", run: check::check },
     Step { name: "build", run: build },
+    Step { name: "Python", run: python::python },
     Step { name: "generated pages", run: generate::compare },
     Step { name: "lints of the host", run: lints },
     Step { name: "lints of the components", run: guest_lints },

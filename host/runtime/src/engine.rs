@@ -79,6 +79,12 @@ impl Engine {
         Ok(Self { inner: Arc::new(Inner { engine, importer, records }) })
     }
 
+    /// Makes an engine that was compiled before a fork usable in the child: threads do not come along, so the one that
+    /// bounds how long a call computes is started again. (To compile anew there would wait for threads for ever.)
+    pub fn forked(&self) {
+        start_ticking(&self.inner.engine);
+    }
+
     pub(crate) fn importer(&self) -> &ImporterComponentPre<ImporterState> {
         &self.inner.importer
     }

@@ -61,6 +61,8 @@ const ROOMS: &[Room] = &[
         inside: &["fhir-import", "fhir-import-pages", "fhir-import-records", "fhir-import-sandbox"],
         outside: Open,
     },
+    // An adapter holds no rule of an import.
+    Room { package: "fhir-import-python", inside: &["fhir-import"], outside: Open },
     // Written from evidence: with the client's tables it would share the client's mistakes.
     Room { package: "fhir-import-sandbox", inside: &[], outside: Open },
     // An engine's adapter only calls the runtime.

@@ -1,0 +1,44 @@
+"""An Airflow DAG. While the FHIR server works, the task waits in the triggerer and holds no worker slot.
+
+Trigger it with {"request": …, "rights": "/path/rights.json", "folder": "/path/import"}; all workers see the folder.
+"""
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import DAG, BaseOperator, Param
+
+import fhir_import
+
+
+class FhirImportOperator(BaseOperator):
+    """Goes on until there is something to wait for, and waits in the triggerer. It may be retried: the store knows whether
+    a kick-off was sent."""
+
+    def execute(self, context, event=None):
+        params = context["params"]
+        request = params["request"]
+        importer = fhir_import.Importer(json.loads(Path(params["rights"]).read_text()), request["base_url"])
+        store = fhir_import.Store(params["folder"])
+        fhir_import.begin(importer, store, request)
+        next = fhir_import.advance(importer, store, lambda event: self.log.info(event["text"]))
+        if "Wait" in next:
+            at = datetime.fromtimestamp(next["Wait"]["at_ms"] / 1000, timezone.utc)
+            self.defer(trigger=DateTimeTrigger(moment=at), method_name="execute")
+        if "Paused" in next:
+            raise RuntimeError(f"{next['Paused']['message']} Decide with fhir_import.resolve, and clear the task")
+        return next["Done"]
+
+
+with DAG(
+    "fhir_import",
+    schedule=None,
+    params={
+        "request": Param({}, type="object"),
+        "rights": Param("", type="string"),
+        "folder": Param("", type="string"),
+    },
+):
+    FhirImportOperator(task_id="import", retries=3)

@@ -1,0 +1,23 @@
+"""The compiled part. Records cross as JSON; use the classes of ``fhir_import``."""
+
+import os
+from typing import Optional, Tuple, Union
+
+class Importer:
+    def __init__(self, rights: str, base_url: str) -> None: ...
+    def start(self, request: str) -> str: ...
+    def step(self, plan: str, checkpoint: str) -> str: ...
+    def submit(self, plan: str, checkpoint: str) -> Tuple[str, Optional[BaseException]]: ...
+    def recover(self, plan: str, checkpoint: str) -> str: ...
+    def resolve(self, plan: str, checkpoint: str, decision: str) -> str: ...
+    def inspect(self, plan: str, checkpoint: str) -> str: ...
+
+class Plans:
+    """A folder of plans by their digest, for as many processes as like."""
+
+    def __init__(self, folder: Union[str, "os.PathLike[str]"]) -> None:
+        """Opens a folder, and makes it if it is not there."""
+    def keep(self, plan: str) -> str:
+        """Keeps a plan, durably, and answers its digest."""
+    def get(self, digest: str) -> str:
+        """The plan with this digest; :class:`PlanMissing`, or :class:`InvalidPlan` when it was changed."""
