@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod hapi;
 pub(crate) mod http;
 pub(crate) mod person;
+pub(crate) mod restate;
 pub(crate) mod rig;
 pub(crate) mod riverside;
 pub(crate) mod running;

@@ -5,6 +5,7 @@ mod counts;
 mod demo;
 mod generate;
 mod node;
+mod restate;
 mod run;
 mod rust_code;
 mod set_up;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::run;
 use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
-use crate::{check, generate, node};
+use crate::{check, generate, node, restate};
 
 /// The two crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints of the components", run: guest_lints },
     Step { name: "documentation", run: documentation },
     Step { name: "Node package", run: node::package },
+    Step { name: "Restate's server", run: restate::server },
     Step { name: "tests", run: tests },
 ];
 
@@ -65,9 +66,10 @@ fn format(workspace: &Workspace) -> Result<()> {
     run(workspace.cargo().args(["fmt", "--all", "--check"]))
 }
 
-/// The command and the example as a person builds them; the tests start them.
+/// The command, the example and the workers as a person builds them; the tests start them.
 fn build(workspace: &Workspace) -> Result<()> {
-    let packages = ["--package", "fhir-import-cli", "--package", "fhir-import-examples"];
+    let packages = ["fhir-import-cli", "fhir-import-examples", "fhir-import-restate"];
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
     run(workspace.cargo().args(["build", "--release", "--locked"]).args(packages))
 }
 

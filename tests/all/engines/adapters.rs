@@ -5,7 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::harness::cli::program;
 use crate::harness::engine::Adapter;
+use crate::harness::restate as restate_server;
 
 /// The repository.
 fn root() -> &'static Path {
@@ -21,3 +23,12 @@ pub(super) static node: Adapter = Adapter {
     },
     server: None,
 };
+
+pub(super) static restate: Adapter = Adapter {
+    name: "Restate",
+    command: || Command::new(program("fhir-import-restate")),
+    server: Some(restate_server::alone),
+};
+
+/// The same with three nodes of Restate.
+pub(super) static restate_cluster: Adapter = Adapter { server: Some(restate_server::three), ..restate };

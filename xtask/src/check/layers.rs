@@ -61,6 +61,8 @@ const ROOMS: &[Room] = &[
         inside: &["fhir-import", "fhir-import-pages", "fhir-import-records", "fhir-import-sandbox"],
         outside: Open,
     },
+    // The engines see the host's library, as any embedder does.
+    Room { package: "fhir-import-restate", inside: &["fhir-import"], outside: Open },
     // Written from evidence: with the client's tables it would share the client's mistakes.
     Room { package: "fhir-import-sandbox", inside: &[], outside: Open },
     Room { package: "fhir-import-examples", inside: &["fhir-import"], outside: Open },
