@@ -121,15 +121,15 @@ impl Imports {
         schedule(&ctx, stored.moved(transition)).await
     }
 
-    /// What is stored.
-    #[handler]
+    /// What is stored. Asked for often, so Restate keeps no record of it.
+    #[handler(journal_retention = "0s")]
     async fn look(&self, ctx: SharedObjectContext<'_>) -> HandlerResult<Json<Stored>> {
         let stored = ctx.get::<Json<Stored>>(IMPORT).await?;
         Ok(stored.ok_or_else(|| unknown(ctx.key()))?)
     }
 
     /// Where the import stands, for people.
-    #[handler]
+    #[handler(journal_retention = "0s")]
     async fn status(&self, ctx: SharedObjectContext<'_>) -> HandlerResult<Json<Status>> {
         let stored = ctx.get::<Json<Stored>>(IMPORT).await?.ok_or_else(|| unknown(ctx.key()))?;
         self.0.inspect(&stored.0).await.map(Json)

@@ -84,6 +84,7 @@ impl Restate {
     /// # Errors
     /// When there is no such import, or it cannot go on; the sentence says why.
     pub async fn result(&self, id: &str) -> Result<Next> {
+        let mut pause = Duration::from_millis(100);
         loop {
             let stored: Stored = read(&self.call(id, "look", None::<&()>).await?)?;
             match (stored.mistake, stored.next) {
@@ -91,8 +92,9 @@ impl Restate {
                     bail!("the import stands still: {mistake}. Mend that, then start it again: it goes on where it is")
                 }
                 (None, next @ (Next::Done(_) | Next::Paused(_))) => return Ok(next),
-                (None, _) => tokio::time::sleep(Duration::from_millis(200)).await,
+                (None, _) => tokio::time::sleep(pause).await,
             }
+            pause = (pause * 2).min(Duration::from_secs(2));
         }
     }
 
