@@ -4,6 +4,7 @@ mod adapters;
 mod kills;
 mod mistakes;
 mod outcomes;
+mod restate_nodes;
 mod secrets;
 
 use crate::harness::engine::Adapter;
@@ -23,7 +24,7 @@ macro_rules! suite {
     };
 }
 
-suite!(node => {
+suite!(node, python, restate, temporal => {
     super::outcomes::a_good_import_succeeds as a_good_import_succeeds,
     super::outcomes::rejected_resources_are_told as rejected_resources_are_told,
     super::outcomes::the_same_id_is_one_import as the_same_id_is_one_import,

@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a test runs from a file");
+    test.ancestors().nth(3).expect("tests lie in target/PROFILE/deps").to_owned()
+}
+
 /// The built program: `xtask test` builds it before the tests.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test runs from a file");
-    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    let path = folder.join(name);
+    let path = target().join("release").join(name);
     assert!(path.is_file(), "{} is not built; run: cargo xtask test", path.display());
     path
 }

@@ -34,8 +34,8 @@ pub(crate) struct Adapter {
 
 /// An engine's own server; it is killed when dropped.
 pub(crate) struct EngineServer {
-    /// The process.
-    pub(crate) _process: Running,
+    /// Its processes.
+    pub(crate) processes: Vec<Running>,
     /// What adapters call it.
     pub(crate) address: String,
 }

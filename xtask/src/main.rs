@@ -7,6 +7,7 @@ mod engines;
 mod generate;
 mod node;
 mod python;
+mod restate;
 mod run;
 mod rust_code;
 mod set_up;

@@ -21,7 +21,8 @@ pub fn package(workspace: &Workspace) -> Result<()> {
     run(Command::new("node").current_dir(&folder).args(["--test", "--test-reporter=spec", "test/"]))
 }
 
-fn is_new_enough() -> Result<()> {
+/// Makes sure that Node and npm are there.
+pub fn is_new_enough() -> Result<()> {
     let said =
         output(Command::new("node").arg("--version")).with_context(|| format!("no node: install Node {NODE}"))?;
     let major: Option<u32> = said.trim().trim_start_matches('v').split('.').next().and_then(|text| text.parse().ok());
@@ -31,8 +32,9 @@ fn is_new_enough() -> Result<()> {
 }
 
 /// What the lock file names, each package with its hash; not again when that was done.
-fn install(folder: &Path) -> Result<()> {
-    let lock = std::fs::read(folder.join("package-lock.json")).context("orchestrators/node/package-lock.json")?;
+pub fn install(folder: &Path) -> Result<()> {
+    let lock = std::fs::read(folder.join("package-lock.json"))
+        .with_context(|| format!("{}/package-lock.json", folder.display()))?;
     let done = folder.join("node_modules/.installed-by-xtask");
     if std::fs::read(&done).is_ok_and(|installed| installed == lock) {
         return Ok(());

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::run;
 use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
-use crate::{check, engines, generate, node, python};
+use crate::{check, engines, generate, node, python, restate};
 
 /// The two crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
@@ -24,12 +24,13 @@ const STEPS: &[Step] = &[
     Step { name: "format", run: format },
     Step { name: "house checks", run: check::check },
     Step { name: "build", run: build },
-    Step { name: "Python", run: python::python },
     Step { name: "generated pages", run: generate::compare },
     Step { name: "lints of the host", run: lints },
     Step { name: "lints of the components", run: guest_lints },
     Step { name: "documentation", run: documentation },
+    Step { name: "engines", run: engines },
     Step { name: "Node package", run: node::package },
+    Step { name: "Python package", run: python::python },
     Step { name: "tests", run: tests },
 ];
 
@@ -56,11 +57,16 @@ fn spoken(time: Duration) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
 }
 
-fn set_up(workspace: &Workspace) -> Result<()> {
+fn set_up(_: &Workspace) -> Result<()> {
     set_up::wasm_target()?;
     set_up::rust_tools()?;
-    set_up::java()?;
-    engines::engines(workspace)
+    set_up::java()
+}
+
+/// The servers of workflow engines that have one.
+fn engines(workspace: &Workspace) -> Result<()> {
+    engines::engines(workspace)?;
+    restate::server(workspace)
 }
 
 fn format(workspace: &Workspace) -> Result<()> {
@@ -68,7 +74,7 @@ fn format(workspace: &Workspace) -> Result<()> {
 }
 
 /// What the tests start, as a person builds it.
-const STARTED: [&str; 3] = ["fhir-import-cli", "fhir-import-examples", "fhir-import-temporal"];
+const STARTED: [&str; 4] = ["fhir-import-cli", "fhir-import-examples", "fhir-import-restate", "fhir-import-temporal"];
 
 fn build(workspace: &Workspace) -> Result<()> {
     let packages = STARTED.iter().flat_map(|name| ["--package", name]);

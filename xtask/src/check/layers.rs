@@ -61,12 +61,12 @@ const ROOMS: &[Room] = &[
         inside: &["fhir-import", "fhir-import-pages", "fhir-import-records", "fhir-import-sandbox"],
         outside: Open,
     },
-    // An adapter holds no rule of an import.
+    // An adapter holds no rule of an import: it sees the host's library, as any embedder does.
     Room { package: "fhir-import-python", inside: &["fhir-import"], outside: Open },
+    Room { package: "fhir-import-restate", inside: &["fhir-import"], outside: Open },
+    Room { package: "fhir-import-temporal", inside: &["fhir-import"], outside: Open },
     // Written from evidence: with the client's tables it would share the client's mistakes.
     Room { package: "fhir-import-sandbox", inside: &[], outside: Open },
-    // An engine's adapter only calls the runtime.
-    Room { package: "fhir-import-temporal", inside: &["fhir-import"], outside: Open },
     Room { package: "fhir-import-examples", inside: &["fhir-import"], outside: Open },
     Room {
         package: "fhir-import-tests",
