@@ -1,7 +1,7 @@
 //! The command line, run as a person runs it: its own process, an empty environment, its own state folder.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
