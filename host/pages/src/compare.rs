@@ -23,7 +23,7 @@ const INPUTS: &[Column] = &[
     column("the server fetches", words::schemes),
     column("files", words::count),
     column("how", words::delivery),
-    column("a query in a URL", |d| words::rule(d.inputs.query).to_owned()),
+    column("a query in a URL", |d| words::permission(d.inputs.query).unwrap_or("allowed").to_owned()),
     column("order", |d| words::order(d).to_owned()),
 ];
 
