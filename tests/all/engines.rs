@@ -6,6 +6,7 @@ mod mistakes;
 mod outcomes;
 mod restate_nodes;
 mod secrets;
+mod temporal_server;
 
 use crate::harness::engine::Adapter;
 

@@ -147,6 +147,11 @@ impl Place {
     pub(crate) fn begin(&self, request: &Request) -> Began<'_> {
         let ran = self.hand(["start"], &serde_json::to_string(request).unwrap());
         assert_eq!(ran.code, 0, "{}: {ran:?}", self.adapter.name);
+        self.known(request)
+    }
+
+    /// An import that was begun.
+    pub(crate) fn known(&self, request: &Request) -> Began<'_> {
         Began { place: self, id: request.id.clone() }
     }
 

@@ -72,12 +72,16 @@ function callFor(next, intent) {
 /** Makes the plan of a request and stores it, unless the store has it already. Sends nothing. */
 export async function begin({ importer, store, request }) {
   if (await store.has(request.id)) return;
-  const { plan, documents, transition } = await importer.start(request);
-  // Without a place for them they are what other servers would want.
-  if (request.documentsUrl && documents.length > 0) {
-    throw new Error('documentsUrl: nobody publishes the documents of this plan; leave it out, or publish them and create the plan in the store');
-  }
-  await store.create(request.id, plan, transition.checkpoint);
+  await alone(store, request.id, async () => {
+    // Somebody else may have begun it meanwhile, and driven it on.
+    if (await store.has(request.id)) return;
+    const { plan, documents, transition } = await importer.start(request);
+    // Without a place for them they are what other servers would want.
+    if (request.documentsUrl && documents.length > 0) {
+      throw new Error('documentsUrl: nobody publishes the documents of this plan; leave it out, or publish them and create the plan in the store');
+    }
+    await store.create(request.id, plan, transition.checkpoint);
+  });
 }
 
 /** Takes a person's decision. */

@@ -74,13 +74,15 @@ export class FolderStore {
    * file of its own first and looks for others then, so that of two at least one sees the other.
    */
   async lock(id) {
-    locks += 1;
-    const own = `driver.${process.pid}.${locks}`;
+    await mkdir(this.#path(id, '.'), { recursive: true, mode: 0o700 });
+    const number = (locks += 1);
+    const own = `driver.${process.pid}.${await startOf(process.pid)}.${number}`;
     const release = () => rm(this.#path(id, own), { force: true });
     await this.#write(id, own, '');
     const others = (await readdir(this.#path(id, '.'))).filter((name) => name.startsWith('driver.') && name !== own);
     for (const other of others) {
-      if (isAlive(Number(other.split('.')[1]))) {
+      const [, pid, start] = other.split('.');
+      if ((await startOf(pid)) === start) {
         await release();
         return null;
       }
@@ -90,11 +92,17 @@ export class FolderStore {
   }
 }
 
-function isAlive(pid) {
+/**
+ * When a process started, which tells it from another one of the same number: in a container, every process has the
+ * same. `gone` when there is none; where the system does not say, a process that lives counts as the same.
+ */
+async function startOf(pid) {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code !== 'EPERM') return 'gone';
   }
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The 22nd field; the second one is a name in parentheses.
+  return stat.slice(stat.lastIndexOf(')')).split(' ')[20] ?? 'alive';
 }

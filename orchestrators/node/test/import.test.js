@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -83,6 +83,24 @@ test('two do not drive one import', async () => {
   const refused = both.filter(({ status }) => status === 'rejected');
   assert.ok(refused.length > 0 && refused.every(({ reason }) => reason instanceof Busy));
   assert.equal((await drive(at)).val.outcome, 'succeeded');
+  await at.importer.close();
+});
+
+test('what a dead process left behind does not lock an import, also when its number is taken again', async () => {
+  const at = await begun();
+  await writeFile(join(folder, at.id, `driver.${process.pid}.1.7`), '');
+  await writeFile(join(folder, at.id, 'driver.999999999.1.1'), '');
+  assert.equal((await drive(at)).val.outcome, 'succeeded');
+  await at.importer.close();
+});
+
+test('an import that was begun is not begun again', async () => {
+  const at = await begun();
+  const { checkpoint } = await at.store.load(at.id);
+  const again = () => begin({ ...at, request: request({ id: at.id }) });
+  await drive(at);
+  await again();
+  assert.notEqual((await at.store.load(at.id)).checkpoint, checkpoint);
   await at.importer.close();
 });
 
