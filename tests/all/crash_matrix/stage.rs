@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fhir_import::contract::{
-    Decision, DialectChoice, Document, Input, PauseReason, Policy, Purpose, Report, Request, Sample,
+    Decision, DialectChoice, Document, ExpectedCount, Input, PauseReason, Policy, Purpose, Report, Request, Sample,
 };
 use fhir_import::files::OpenInput;
 use fhir_import::journal::{Holder, ImportId, Journal, SameInputs, SqliteJournal};
@@ -247,6 +247,8 @@ impl Stage {
             etag: None,
         };
         let sample = |id: &str| Sample { reference: format!("Patient/{id}"), fingerprint: String::new() };
+        // All have ids, which makes a second kick-off safe with some.
+        let expected = ExpectedCount { resource_type: "Patient".to_owned(), resources: 3, distinct_ids: Some(3) };
         Request {
             id: id().to_string(),
             time_ms: self.clock.now_ms(),
@@ -255,7 +257,7 @@ impl Stage {
             dialect: self.dialect.clone(),
             inputs: FILES.map(input).to_vec(),
             samples: ["p1", "p2", "p3"].map(sample).to_vec(),
-            expected: Vec::new(),
+            expected: vec![expected],
             settings: servers::settings(self.server),
             documents_url: Some(servers::DOCUMENTS.to_owned()),
             policy: Policy { poll_max_ms: 600_000, deadline_ms: 86_400_000, max_errors: 0 },
