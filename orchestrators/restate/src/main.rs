@@ -10,7 +10,7 @@ use fhir_import::contract::Next;
 use fhir_import::embed::{Plans, Rights};
 use fhir_import_restate::{Place, Restate, Worker, serve};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str =
@@ -20,7 +20,10 @@ const USAGE: &str =
 async fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     match run(&words.iter().map(String::as_str).collect::<Vec<_>>()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(answer) => {
+            answer.iter().for_each(|answer| println!("{answer}"));
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
@@ -28,23 +31,27 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(words: &[&str]) -> Result<()> {
+/// What is to be printed, if anything.
+async fn run(words: &[&str]) -> Result<Option<Value>> {
     let restate = || Restate::new(place()?);
     match words {
         ["worker"] => {
             let mut end = signal(SignalKind::terminate())?;
-            serve(worker()?, place()?, async move { end.recv().await }).await
+            serve(worker()?, place()?, async move { end.recv().await }).await?;
         }
-        ["start"] => restate()?.begin(&input()?).await,
-        ["resolve", id] => restate()?.decide(id, &input()?).await,
-        ["status", id] => Ok(println!("{}", serde_json::to_string(&restate()?.status(id).await?)?)),
-        ["result", id] => match restate()?.result(id).await? {
-            Next::Done(report) => Ok(println!("{}", json!({ "done": report }))),
-            Next::Paused(pause) => Ok(println!("{}", json!({ "paused": pause }))),
-            _ => bail!("{id} still runs"),
-        },
+        ["start"] => restate()?.begin(&input()?).await?,
+        ["resolve", id] => restate()?.decide(id, &input()?).await?,
+        ["status", id] => return Ok(Some(serde_json::to_value(restate()?.status(id).await?)?)),
+        ["result", id] => {
+            return Ok(Some(match restate()?.result(id).await? {
+                Next::Paused(pause) => json!({ "paused": pause }),
+                Next::Done(report) => json!({ "done": report }),
+                _ => bail!("{id} still runs"),
+            }));
+        }
         _ => bail!("{USAGE}"),
     }
+    Ok(None)
 }
 
 fn place() -> Result<Place> {

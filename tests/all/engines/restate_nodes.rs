@@ -1,12 +1,17 @@
 //! Restate's own nodes die, too: each in turn, with a worker, at the moments that matter.
 
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::Duration;
+
 use fhir_import::contract::Request;
-use fhir_import_sandbox::Personality;
+use fhir_import_sandbox::{Endpoint, Personality};
 use serde_json::{Value, json};
 
 use super::adapters::{restate, restate_cluster};
 use super::on_a_thread;
 use crate::harness::engine::{Adapter, Began, Place};
+use crate::harness::person::seed;
 use crate::harness::restate::again;
 use crate::harness::running::{Running, until};
 
@@ -28,6 +33,11 @@ async fn each_of_three_nodes_and_a_worker_killed_in_mid_submit_where_nobody_can_
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_node_killed_in_mid_submit() {
     on_a_thread(in_mid_submit_where_nobody_can_know, &restate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_and_the_node_killed_at_random_moments_send_no_kick_off_twice() {
+    on_a_thread(at_random_moments, &restate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +102,33 @@ fn in_mid_submit_where_nobody_can_know(adapter: &'static Adapter) {
     import.ends("succeeded");
     place.has_one_job(2);
     assert_eq!(place.fhir.kick_offs(), 1);
+}
+
+fn at_random_moments(adapter: &'static Adapter) {
+    let late = |nth: u32| json!({ "on": "kick-off", "nth": nth, "action": { "accept-then-delay-ms": 300 } });
+    let script = json!({ "retry_after": "1", "faults": (1..=12).map(late).collect::<Vec<_>>() });
+    let (place, mut nodes) = place(adapter, Personality::Hapi, script);
+    let mut chance = fastrand::Rng::with_seed(seed("restate"));
+    let mut worker = place.worker();
+    let mut imports = Vec::new();
+    for _ in 0..12 {
+        imports.push(place.begin(&place.request()));
+        sleep(Duration::from_millis(chance.u64(..400)));
+        if chance.u8(..3) == 0 {
+            kill_in_turn(&place, &mut nodes);
+        } else {
+            worker.kill();
+            worker = place.worker();
+        }
+    }
+    let ends: Vec<Value> = imports.iter().map(Began::result).collect();
+    let log = place.fhir.log();
+    let sent = log.iter().filter(|seen| seen.endpoint == Some(Endpoint::KickOff)).map(|seen| &seen.body);
+    let different: BTreeSet<_> = sent.clone().collect();
+    assert_eq!(sent.count(), different.len(), "a kick-off was sent twice: {ends:?}");
+    let known = |end: &Value| end["done"]["outcome"] == "Succeeded" || end["paused"]["reason"] == "SubmitUnknown";
+    assert!(ends.iter().all(known), "{ends:?}");
+    assert!(ends.iter().any(|end| end["done"]["outcome"] == "Succeeded"), "{ends:?}");
 }
 
 /// The search for secrets in what is stored would find them: it finds what must be there.
