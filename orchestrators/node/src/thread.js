@@ -38,9 +38,9 @@ parentPort.on('message', ({ id, name, args }) => {
   }
 });
 
-/** The contract's errors are thrown as their payload; whatever else is thrown is a call that died. */
+/** The contract's errors are thrown as they are; whatever else is thrown is a call that died. */
 function spoken(thrown) {
-  const { tag, val } = thrown?.payload ?? {};
-  if (tag) return { kind: tag, message: val ?? 'the call died' };
+  const { tag, val } = thrown ?? {};
+  if (typeof tag === 'string') return { kind: tag, message: val ?? 'the call died' };
   return { kind: 'execution-failed', message: `the call died: ${thrown?.message ?? thrown}` };
 }
