@@ -1,10 +1,14 @@
 """Drives one import in a process of its own, to be ended in the middle: child.py REQUEST RIGHTS FOLDER."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
 import fhir_import
+
+# Whoever started the tests may have had it ignored, as shells do in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 request, rights, folder = sys.argv[1:]
 store = fhir_import.Store(folder)
