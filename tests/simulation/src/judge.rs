@@ -110,6 +110,8 @@ fn true_words(ended: &Ended, job: Option<&JobRecord>) -> Vec<Outcome> {
     // What is not read may hold errors.
     if job.is_some_and(|job| job.fate == Fate::Ended) && unread_errors(ended) {
         words.push(Outcome::FinishedWithErrors);
+        // Without its count, a rejected resource is a missing one.
+        words.extend(job.filter(|job| job.refused > 0).map(|_| Outcome::VerificationFailed));
     }
     if ended.acts.gave_up > 0 {
         words.extend([
