@@ -111,6 +111,13 @@ pub enum RunError {
         /// The operating system's words.
         error: io::Error,
     },
+    /// The dialect that was named would not take the inputs or the settings.
+    Refused {
+        /// How a caller sees it.
+        outcome: Outcome,
+        /// All that is wrong, and what to try.
+        message: String,
+    },
     /// A credential, or the query of an input, cannot be kept.
     Secret(SecretError),
     /// The files cannot be served.
@@ -153,6 +160,7 @@ impl RunError {
             Self::InputChanged(_) => Outcome::InputChanged,
             Self::Journal(error) => of_journal(error),
             Self::Notes => Outcome::StateNotSaved,
+            Self::Refused { outcome, .. } => *outcome,
         }
     }
 }
@@ -223,6 +231,7 @@ impl fmt::Display for RunError {
                  end what uses it, then go on"
             ),
             Self::Record { folder, .. } => write!(f, "no transcript can be written to {}", folder.display()),
+            Self::Refused { message, .. } => f.write_str(message),
             Self::Server { .. } => f.write_str("the FHIR base URL cannot be used"),
             Self::TypeUnknown { input } => fmt_type_unknown(f, input),
             Self::Check(error) => error.fmt(f),
