@@ -199,7 +199,9 @@ impl fmt::Display for RunError {
             }
             Self::DialectFile(error) => error.fmt(f),
             Self::DialectUnknown { name, known } => {
-                let hint = did_you_mean(name, &known.iter().map(String::as_str).collect::<Vec<_>>());
+                // `hapi.tml` is more like `hapi` without its ending.
+                let stem = name.split('.').next().unwrap_or(name);
+                let hint = did_you_mean(stem, &known.iter().map(String::as_str).collect::<Vec<_>>());
                 write!(f, "no dialect is called {name}{hint}; there are {}, or name a .toml file", known.join(", "))
             }
             Self::Document { name } => write!(f, "a document cannot be published as {name}"),
