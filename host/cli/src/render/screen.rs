@@ -99,7 +99,7 @@ mod tests {
         let status = Status {
             phase: Phase::Running,
             sentence: String::new(),
-            next: Next::Wait(wake.clone()),
+            next: Next::Wait(wake),
             dialect: None,
             job_url: None,
             accepted_ms: None,
