@@ -208,6 +208,80 @@ fn a_spelling_mistake_in_a_dialect_file_is_named_with_its_line() {
     says(&ran, 2, &["ours.toml", "4", "prefre"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_a_named_dialect_lacks_is_said_before_the_check_and_without_an_import() {
+    let server = sandbox(Personality::Healthlake, Script::default()).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", "not looked at yet\n");
+    let words = ["--dialect", "healthlake", "--set", "role-arm=x", file.to_str().unwrap()];
+    let ran = desk.run(["run", "--server", &server.base_url()].into_iter().chain(words));
+    let said = [
+        "does not fetch http URLs",
+        "no value for role-arm",
+        "did you mean `role-arn`?",
+        "--set datastore-id=VALUE",
+        "--set kms-key=VALUE",
+    ];
+    says(&ran, 3, &said);
+    assert!(!ran.said().contains("Checked"), "{}", ran.said());
+    assert_eq!(desk.run(["jobs"]).stdout, "no imports\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_is_missing_ends_a_run_with_a_key_and_does_not_take_the_key() {
+    let server = sandbox(Personality::BulkSubmit, script(json!({ "retry_after": "1" }))).await;
+    let desk = Desk::new();
+    let named = ["--dialect", "bulk-submit", "--key", "nightly"];
+    says(&run(&desk, &server.base_url(), &named), 2, &["--set submitter=VALUE"]);
+    let with: Vec<&str> = named.into_iter().chain(["--set", "submitter=registry"]).collect();
+    says(&run(&desk, &server.base_url(), &with), 0, &[]);
+}
+
+#[test]
+fn a_folder_for_transcripts_that_cannot_be_made_is_said_before_the_files_are_checked() {
+    let ran = run(&Desk::new(), "http://127.0.0.1:9/fhir", &["--record", "/proc/x"]);
+    says(&ran, 2, &["/proc/x"]);
+    assert!(!ran.said().contains("Checked"), "{}", ran.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_for_credentials_says_which_one_was_given_and_how_to_give_another() {
+    let server = sandbox(Personality::Hapi, script(json!({ "require_bearer": "right" }))).await;
+    let desk = Desk::new();
+    let none = run(&desk, &server.base_url(), &["--json"]);
+    says(
+        &none,
+        17,
+        &["was given no credential", "FHIR_IMPORT_BEARER", "--bearer-file", "--basic-file", "--aws-region"],
+    );
+    let next = none.json()["next_command"].as_str().unwrap().to_owned();
+    assert!(next.contains("wait ") && next.contains(" --bearer-file FILE"), "{next}");
+    let token = desk.write("token", "wrong\n").display().to_string();
+    let job = desk.only_job();
+    let wrong = desk.run(["wait", &job, "--bearer-file", &token]);
+    says(&wrong, 17, &["was given a bearer token", "--bearer-file"]);
+    desk.write("token", "right\n");
+    assert_eq!(desk.run(["wait", &job, "--bearer-file", &token]).code, 0);
+}
+
+#[test]
+fn a_dialect_file_of_nearly_that_name_is_offered_and_a_folder_is_no_dialect() {
+    let desk = Desk::new();
+    desk.write("ours.toml", "extends = \"hapi\"\n");
+    says(&desk.run(["dialects", "our.toml"]), 2, &["did you mean `ours.toml`?"]);
+    std::fs::create_dir(desk.path("d")).unwrap();
+    says(&desk.run(["dialects", "d"]), 2, &["d is a folder"]);
+    says(&desk.run(["dialects", "hapi.tml"]), 2, &["did you mean `hapi`?"]);
+}
+
+#[test]
+fn a_server_by_a_name_that_no_file_has_is_said_so() {
+    let desk = Desk::new();
+    says(&run(&desk, "nightly", &[]), 2, &["fhir-import.toml"]);
+    desk.write("fhir-import.toml", "[serverz.nightly]\nurl = \"http://127.0.0.1:9/fhir\"\n");
+    says(&run(&desk, "nightly", &[]), 2, &["fhir-import.toml:1", "did you mean `servers`?"]);
+}
+
 /// A peer that takes everything and says nothing sensible.
 #[test]
 fn an_answer_that_is_no_http_is_not_success() {

@@ -3,7 +3,7 @@
 use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
 use serde_json::json;
 
-use crate::harness::cli::{Desk, until};
+use crate::harness::cli::{Desk, ran, until};
 use crate::harness::files::FileHost;
 use crate::harness::rig::synthea;
 use crate::harness::servers::FIRST;
@@ -61,6 +61,65 @@ async fn detect_names_the_dialect_and_the_evidence() {
     assert_eq!((&found["detection"]["dialect"], &found["detection"]["confidence"]), (&json!("hapi"), &json!("high")));
     assert!(found["detection"]["evidence"].to_string().contains("import-poll-status"), "{found}");
     assert!(server.log().iter().all(|seen| seen.method == "GET"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_sure_is_named_in_the_next_command() {
+    for (personality, name) in [(Personality::Microsoft, "microsoft"), (Personality::Healthlake, "healthlake")] {
+        let server = sandbox(personality, json!({})).await;
+        let desk = Desk::new();
+        let named = format!("--dialect {name} PATH");
+        let ran = desk.run(["detect", &server.base_url()]);
+        assert!(ran.code == 0 && ran.stdout.contains(&named), "{ran:?}");
+        let file = desk.write("Patient.ndjson", PATIENTS);
+        let ran = desk.run(["run", "--server", &server.base_url(), file.to_str().unwrap(), "--json"]);
+        let next = ran.json()["next_command"].to_string();
+        assert!(ran.code == 4 && next.contains("run --server") && next.contains(&named), "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_imports_fits_the_screen() {
+    let server = sandbox(Personality::Hapi, json!({ "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let long = format!("{}/{}", server.base_url(), "a-long-path/".repeat(12));
+    for url in [server.base_url(), long] {
+        desk.run(["run", "--server", &url, "--poll-max", "1s", file.to_str().unwrap()]);
+    }
+    let jobs = ran(&desk.command(["jobs"]).env("COLUMNS", "80").output().unwrap());
+    assert!(jobs.stdout.contains("answer-not-understood") && jobs.stdout.contains('…'), "{jobs:?}");
+    assert!(jobs.stdout.lines().all(|line| line.chars().count() <= 80), "{}", jobs.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_beside_a_process_that_drives_says_to_end_that_one_first() {
+    let server = sandbox(Personality::SmartManifest, json!({ "polls_until_done": 1000, "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let words = ["run", "--server", &server.base_url(), "--dialect", "smart-manifest", file.to_str().unwrap()];
+    let mut child = desk.start(words);
+    until(|| server.polls() > 0).await;
+    let job = desk.only_job();
+    let beside = desk.run(["cancel", &job, "--json"]);
+    assert!(beside.code == 12 && beside.said().contains("end that process (Ctrl-C), then cancel"), "{beside:?}");
+    assert!(beside.json()["next_command"].as_str().unwrap().contains("cancel"), "{beside:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_cancel_is_said_to_be_one_once() {
+    let server = sandbox(Personality::Hapi, json!({ "polls_until_done": 1000, "retry_after": "1" })).await;
+    let desk = Desk::new();
+    let file = desk.write("Patient.ndjson", PATIENTS);
+    let mut child = desk.start(["run", "--server", &server.base_url(), "--poll-max", "1s", file.to_str().unwrap()]);
+    until(|| server.polls() > 0).await;
+    let job = desk.only_job();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let not = desk.run(["cancel", &job]);
+    assert_eq!((not.code, not.said().matches("offers no way to cancel").count()), (4, 1), "{not:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,8 @@ mod own_dialect;
 mod peer_bugs;
 /// What a server sees of our waiting.
 mod politeness;
+/// The practice server as a command.
+mod practice;
 /// Processes that race for the same imports.
 mod races;
 /// Ctrl-C and SIGTERM at random moments.

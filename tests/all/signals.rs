@@ -127,7 +127,7 @@ fn reached(person: &Person, moment: Moment, run: &mut Running) -> bool {
         Moment::KickOffUnheard => person.server.kick_offs() > 0,
         Moment::KickOffUnanswered => person.server.stored() > 0,
         Moment::Polling => person.server.polls() > 0,
-        Moment::Waiting => run.talk().contains("the next in"),
+        Moment::Waiting => run.talk().contains("next in"),
         Moment::Anywhere => run.talk().contains("from any terminal"),
     }
 }

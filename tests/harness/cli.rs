@@ -78,12 +78,15 @@ impl Desk {
 
     /// Types a line that was printed into a shell.
     pub(crate) fn type_in(&self, line: &str) -> Ran {
-        let words = line.strip_prefix("fhir-import ").unwrap_or_else(|| panic!("{line:?} is no command of ours"));
+        let (before, words) =
+            line.split_once("fhir-import ").unwrap_or_else(|| panic!("{line:?} is no command of ours"));
+        let plain = before.is_empty() || before.starts_with("export ") && before.ends_with("; ");
+        assert!(plain, "{line:?} is no command of ours");
         let like = self.command::<&str>([]);
         let mut shell = Command::new("/bin/sh");
         shell.env_clear().envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.current_dir(self.folder.path()).stdin(Stdio::null());
-        ran(&shell.args(["-c", &format!("'{}' {words}", like.get_program().display())]).output().unwrap())
+        ran(&shell.args(["-c", &format!("{before}'{}' {words}", like.get_program().display())]).output().unwrap())
     }
 
     /// The id of the only job of this desk.

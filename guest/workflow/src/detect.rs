@@ -94,7 +94,7 @@ impl Capabilities {
         }
         match fits.iter().max_by_key(|fit| (weight(fit.signature), std::cmp::Reverse(fit.index))) {
             Some(best) => self.found(best, &fits),
-            None => self.nothing(dialects),
+            None => self.by_name(dialects).unwrap_or_else(|| self.nothing(dialects)),
         }
     }
 
@@ -139,6 +139,24 @@ impl Capabilities {
         evidence.extend(self.switched_off(dialects).map(|advice| format!("Perhaps it is switched off: {advice}")));
         let detection = Detection { evidence, software: self.software(), ..Detection::default() };
         Finding { detection, index: None, lookup: None }
+    }
+
+    /// A dialect that only the name of a host tells, and whose name the software has: another host may be before it.
+    fn by_name(&self, dialects: &[(u32, &Dialect)]) -> Option<Finding> {
+        let only_by_host = |d: &Dialect| d.detect.signatures.iter().all(|s| s.host.is_some());
+        let (index, dialect) = dialects.iter().find(|(_, d)| only_by_host(d) && self.is_software(&d.name))?;
+        let evidence = format!(
+            "The software names itself {}. Whether it is that service behind another host only the operator can know.",
+            clip(&self.name, 64)
+        );
+        let detection = Detection {
+            dialect: Some(dialect.name.clone()),
+            confidence: Confidence::Low,
+            evidence: vec![evidence],
+            software: self.software(),
+            ..Detection::default()
+        };
+        Some(Finding { detection, index: Some(*index), lookup: None })
     }
 
     /// The advice of a dialect whose servers can have import switched off.

@@ -67,21 +67,21 @@ pub fn problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
         return Some(refusal(what, "Join files of the same type, or import them in parts."));
     }
     let mut seen = BTreeSet::new();
-    plan.inputs.iter().find_map(|input| {
-        let again = !seen.insert(input.url.as_str());
-        one(dialect, input).or_else(|| {
-            let what = format!("The file {} is named twice.", url::redact(&input.url));
-            (again && rules.repeated == Permission::Refused).then(|| refusal(what, "Name each file once."))
+    let schemes = scheme_problem(plan, dialect);
+    schemes.or_else(|| {
+        plan.inputs.iter().find_map(|input| {
+            let again = !seen.insert(input.url.as_str());
+            one(dialect, input).or_else(|| {
+                let what = format!("The file {} is named twice.", url::redact(&input.url));
+                (again && rules.repeated == Permission::Refused).then(|| refusal(what, "Name each file once."))
+            })
         })
     })
 }
 
 fn one(dialect: &Dialect, input: &Input) -> Option<Ending> {
     let rules = &dialect.inputs;
-    let (scheme, shown) = (url::scheme(&input.url), url::redact(&input.url));
-    if !matches!(rules.delivery, Delivery::Upload(_)) && !rules.schemes.contains(&scheme) {
-        return Some(scheme_problem(dialect, &scheme));
-    }
+    let shown = url::redact(&input.url);
     if rules.query == Permission::Refused && input.url.contains('?') {
         let advice =
             "Give the server itself access to the store, and the URL without its query (a signature, for example).";
@@ -98,11 +98,19 @@ fn one(dialect: &Dialect, input: &Input) -> Option<Ending> {
     })
 }
 
-fn scheme_problem(dialect: &Dialect, scheme: &str) -> Ending {
-    let taken: Vec<&str> = dialect.inputs.schemes.iter().map(|s| if s.is_empty() { "store:NAME" } else { s }).collect();
-    let named = if scheme.is_empty() { "names without a scheme".to_owned() } else { format!("{scheme} URLs") };
+/// All schemes that the server does not fetch, each once.
+fn scheme_problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
+    let rules = &dialect.inputs;
+    let not_taken = |scheme: &String| !matches!(rules.delivery, Delivery::Upload(_)) && !rules.schemes.contains(scheme);
+    let wrong: BTreeSet<String> = plan.inputs.iter().map(|input| url::scheme(&input.url)).filter(not_taken).collect();
+    let named = |scheme: &String| match scheme.as_str() {
+        "" => "names without a scheme".to_owned(),
+        scheme => format!("{scheme} URLs"),
+    };
+    let wrong: Vec<String> = wrong.iter().map(named).collect();
+    let taken: Vec<&str> = rules.schemes.iter().map(|s| if s.is_empty() { "store:NAME" } else { s }).collect();
     let advice = format!("Put the files where it can fetch them: {}.", taken.join(", "));
-    refusal(format!("This server does not fetch {named}."), &advice)
+    (!wrong.is_empty()).then(|| refusal(format!("This server does not fetch {}.", wrong.join(" and ")), &advice))
 }
 
 fn refusal(what: String, advice: &str) -> Ending {

@@ -9,25 +9,36 @@ use crate::template::TemplateError;
 /// Settings that every dialect takes.
 const COMMON: [&str; 1] = ["input-source"];
 
-/// A setting that the dialect does not have, has other values for, or lacks.
+/// All that is wrong with the settings: what the dialect does not have, has other values for, or lacks.
 pub fn problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
-    let given = plan.settings.rows().find_map(|(name, value)| match dialect.settings.get(name) {
-        None if COMMON.contains(&name) || dialect.sends(&format!("${{set.{name}}}")) => None,
-        None => Some(unknown(dialect, name)),
-        Some(setting) => not_one_of(name, value, setting),
-    });
+    let given = || plan.settings.rows().map(|(name, value)| (name, value, dialect.settings.get(name)));
+    let sent = |name: &str| COMMON.contains(&name) || dialect.sends(&format!("${{set.{name}}}"));
+    let no_place = given().filter(|(name, _, setting)| setting.is_none() && !sent(name)).map(|(name, ..)| name);
+    let wrong = given().filter_map(|(name, value, setting)| not_one_of(name, value, setting?));
     let lacks =
         |name: &str, setting: &Setting| setting.required && plan.settings.get(name).is_none_or(String::is_empty);
-    given.or_else(|| {
-        let (name, _) = dialect.settings.rows().find(|(name, setting)| lacks(name, setting))?;
-        Some(missing(dialect, &TemplateError::MissingSetting(name.to_owned())))
-    })
+    let lacking = dialect.settings.rows().filter(|(name, setting)| lacks(name, setting)).map(|(name, _)| name);
+    let unknown = unknown(dialect, &no_place.collect::<Vec<_>>());
+    let needed = needed(dialect, &lacking.collect::<Vec<_>>());
+    unknown.into_iter().chain(wrong).chain(needed).fold(None, |all, one| beside(all, Some(one)))
 }
 
-fn unknown(dialect: &Dialect, name: &str) -> Ending {
+/// Two problems as one, so that a person mends both at once. The outcome is that of the first.
+#[must_use]
+pub fn beside(one: Option<Ending>, other: Option<Ending>) -> Option<Ending> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let sentence = format!("{} {}", one.sentence, other.sentence);
+            Some(Ending::new(one.outcome, sentence, format!("{} {}", one.advice, other.advice)))
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+fn unknown(dialect: &Dialect, given: &[&str]) -> Option<Ending> {
     let names = dialect.settings.rows().map(|(name, _)| name).chain(COMMON);
-    let what = format!("The dialect {} takes no value for {name}.", dialect.name);
-    usage(what, format!("It takes: {}.", names.collect::<Vec<_>>().join(", ")))
+    let what = format!("The dialect {} takes no value for {}.", dialect.name, given.join(", "));
+    (!given.is_empty()).then(|| usage(what, format!("It takes: {}.", names.collect::<Vec<_>>().join(", "))))
 }
 
 fn not_one_of(name: &str, value: &str, setting: &Setting) -> Option<Ending> {
@@ -36,15 +47,22 @@ fn not_one_of(name: &str, value: &str, setting: &Setting) -> Option<Ending> {
     (!fits).then(|| usage(format!("{name} cannot be {value:?}."), advice))
 }
 
+fn needed(dialect: &Dialect, names: &[&str]) -> Option<Ending> {
+    let about = |name: &str| match dialect.settings.get(name) {
+        Some(setting) => format!("{name} ({})", setting.about),
+        None => name.to_owned(),
+    };
+    let listed: Vec<String> = names.iter().map(|name| about(name)).collect();
+    let flags: Vec<String> = names.iter().map(|name| format!("--set {name}=VALUE")).collect();
+    let what = format!("The dialect {} needs a value for {}.", dialect.name, listed.join(", "));
+    (!names.is_empty()).then(|| usage(what, format!("Give it: {}.", flags.join(" "))))
+}
+
 /// What a template of the dialect lacks.
 pub fn missing(dialect: &Dialect, what: &TemplateError) -> Ending {
     let name = &dialect.name;
     match what {
-        TemplateError::MissingSetting(setting) => {
-            let about = dialect.settings.get(setting).map_or(String::new(), |setting| format!(" ({})", setting.about));
-            let what = format!("The dialect {name} needs a value for {setting}{about}.");
-            usage(what, format!("Give it: --set {setting}=VALUE."))
-        }
+        TemplateError::MissingSetting(setting) => needed(dialect, &[setting.as_str()]).expect("a name was given"),
         TemplateError::UnknownVariable(variable) => {
             let what =
                 format!("The dialect {name} uses the variable ${{{variable}}}, for which there is no value here.");

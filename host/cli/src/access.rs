@@ -7,14 +7,66 @@ use fhir_import::run::Access;
 use fhir_import::secrets::{Credential, Secret};
 
 use crate::args::AccessArgs;
+use crate::context::{Context, quoted};
 use crate::exit::Failure;
 
 /// The service that is meant when only a region is named.
 const AWS_SERVICE: &str = "healthlake";
 
+/// What was given to be sent as a credential, in words: a server that wants another one does not say what it got.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Its kind and where it comes from; none when nothing was given.
+    pub what: Option<String>,
+    /// The flags that give it once more.
+    flags: String,
+}
+
+impl Given {
+    fn of(args: &AccessArgs, credential: Option<&Credential>) -> Self {
+        let kind = match credential {
+            None => return Self::default(),
+            Some(Credential::AwsSigV4 { .. }) => "a signature with an AWS key",
+            Some(Credential::Basic { .. }) => "a user name and password",
+            Some(_) => "a bearer token",
+        };
+        let file = |flag: &str, path: &Path| format!("{flag} {}", quoted(&path.display().to_string()));
+        let bearer = args.bearer_file.as_deref().map(|path| file("--bearer-file", path));
+        let basic = args.basic_file.as_deref().map(|path| file("--basic-file", path));
+        let aws = args.aws_region.as_deref().map(|region| format!("--aws-region {}", quoted(region)));
+        let flags = bearer.or(basic).or(aws);
+        let variable = match credential {
+            Some(Credential::Basic { .. }) => "FHIR_IMPORT_BASIC",
+            _ => "FHIR_IMPORT_BEARER",
+        };
+        let place = flags.as_deref().unwrap_or(variable);
+        Self { what: Some(format!("{kind} ({place})")), flags: flags.unwrap_or_default() }
+    }
+
+    /// What the server was given, and how to give something else.
+    pub fn advice(&self) -> String {
+        let ways = "FHIR_IMPORT_BEARER or --bearer-file FILE (a token), FHIR_IMPORT_BASIC or --basic-file FILE \
+                    (user:password), --aws-region REGION (a key of AWS)";
+        match &self.what {
+            None => format!("This command was given no credential. Give one: {ways}."),
+            Some(what) => format!("This command was given {what}. Renew it, or give another one: {ways}."),
+        }
+    }
+
+    /// The flags for the next command, with a space before them.
+    pub fn next_flags(&self) -> String {
+        match &self.what {
+            None => " --bearer-file FILE".to_owned(),
+            Some(_) if self.flags.is_empty() => String::new(),
+            Some(_) => format!(" {}", self.flags),
+        }
+    }
+}
+
 /// Reads what the arguments name.
-pub fn access(args: AccessArgs) -> Result<Access, Failure> {
+pub fn access(cx: &Context, args: AccessArgs) -> Result<Access, Failure> {
     let credential = credential(&args)?;
+    cx.was_given(Given::of(&args, credential.as_ref()));
     Ok(Access { allow: args.allow_origin, ca: args.ca, credential, record: args.record })
 }
 

@@ -10,6 +10,8 @@ use clap::Command;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
+use fhir_import::did_you_mean;
+
 use crate::exit::Failure;
 
 /// The file.
@@ -53,7 +55,7 @@ impl Config {
                 continue;
             }
             if !knows(command, key.get_ref()) {
-                return Err(wrong(at, &format!("`{}` is no flag of fhir-import", key.get_ref())));
+                return Err(wrong(at, &unknown(command, key.get_ref())));
             }
             let values = texts(value).ok_or_else(|| wrong(at, "write a text, a number, true or false, or a list"))?;
             config.defaults.insert(key.into_inner(), values);
@@ -90,9 +92,18 @@ impl Config {
 }
 
 fn knows(command: &Command, flag: &str) -> bool {
+    flags(command).any(|known| known == flag)
+}
+
+fn flags(command: &Command) -> impl Iterator<Item = &str> {
     let subcommands = command.get_subcommands().filter(|sub| !NO_DEFAULTS.contains(&sub.get_name()));
-    let mut args = command.get_arguments().chain(subcommands.flat_map(Command::get_arguments));
-    args.any(|arg| arg.get_long() == Some(flag))
+    let args = command.get_arguments().chain(subcommands.flat_map(Command::get_arguments));
+    args.filter_map(clap::Arg::get_long)
+}
+
+fn unknown(command: &Command, key: &str) -> String {
+    let known: Vec<&str> = flags(command).chain(["servers"]).collect();
+    format!("`{key}` is no flag of fhir-import{}, nor is it `servers`", did_you_mean(key, &known))
 }
 
 fn texts(value: Value) -> Option<Vec<String>> {
@@ -142,7 +153,11 @@ mod tests {
     #[test]
     fn a_mistake_is_named_with_its_line() {
         for (file, wanted) in [
-            ("\nservr = \"x\"\n", "fhir-import.toml:2: `servr`"),
+            ("\nservr = \"x\"\n", "fhir-import.toml:2: `servr` is no flag of fhir-import (did you mean `server`?)"),
+            (
+                "[serverz.test]\nurl = \"x\"\n",
+                "fhir-import.toml:1: `serverz` is no flag of fhir-import (did you mean `servers`?)",
+            ),
             ("a = \n", "fhir-import.toml:1: "),
             ("sample = 1\nset = { a = 1 }\n", "fhir-import.toml:2: write a text"),
             ("[servers.test]\nulr = \"x\"\n", "fhir-import.toml:1: unknown field"),

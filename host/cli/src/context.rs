@@ -2,11 +2,14 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fhir_import::Engine;
+use fhir_import::contract::{Detection, Pause, PauseReason};
 use fhir_import::journal::{ImportId, Journal, SqliteJournal};
 use fhir_import::run::{Outcome, RunError, Server, Setup};
 
+use crate::access::Given;
 use crate::config::Config;
 use crate::exit::{Failure, with_causes};
 use crate::render::Talk;
@@ -19,6 +22,7 @@ pub struct Context {
     /// Where talk goes.
     pub talk: Talk,
     config: Config,
+    given: OnceLock<Given>,
 }
 
 /// The state folder.
@@ -34,7 +38,7 @@ impl Context {
             Some(folder) => State::Named(folder),
             None => State::Usual(usual_folder()?),
         };
-        Ok(Self { state, json, talk: Talk::new(), config })
+        Ok(Self { state, json, talk: Talk::new(), config, given: OnceLock::new() })
     }
 
     /// Engine and journal, for commands that decide something.
@@ -60,7 +64,11 @@ impl Context {
             if !typed.contains("://") && !names.is_empty() {
                 failure.message += &format!("; the servers in {} are {}", crate::config::FILE, names.join(", "));
             } else if !typed.contains("://") {
-                failure.message += "; write it like https://fhir.example.org/fhir";
+                let file = crate::config::FILE;
+                failure.message += &format!(
+                    "; write it like https://fhir.example.org/fhir, or give {typed} a URL in {file} in this folder \
+                     (there is no such file here, or it names no server)"
+                );
             }
             failure
         })
@@ -75,9 +83,38 @@ impl Context {
         })
     }
 
+    /// Notes the credential that this command was given.
+    pub fn was_given(&self, given: Given) {
+        // A command reads its credential once.
+        let _ = self.given.set(given);
+    }
+
+    /// Why an import stands still; where a credential is wanted, also which one was given. Commands that ask no server
+    /// are given none, and say nothing of it.
+    pub fn pause_text(&self, pause: &Pause) -> String {
+        match self.given.get() {
+            Some(given) if pause.reason == PauseReason::Credentials => format!("{} {}", pause.message, given.advice()),
+            _ => pause.message.clone(),
+        }
+    }
+
+    /// The command that goes on after a pause for credentials.
+    pub fn wait_with_credential(&self, job: ImportId) -> String {
+        let flags = self.given.get().cloned().unwrap_or_default().next_flags();
+        self.line(&format!("wait {}{flags}", job.short()))
+    }
+
     /// A command about an import, to be typed as it is.
     pub fn command(&self, name: &str, job: ImportId) -> String {
         self.line(&format!("{name} {}", job.short()))
+    }
+
+    /// The import that a person who knows the server can start: a dialect that is not sure is named.
+    pub fn named_run(&self, server: &str, found: &Detection) -> String {
+        let sure = ["high", "configured"].contains(&found.confidence.as_str());
+        let flag =
+            found.dialect.as_ref().filter(|_| !sure).map_or_else(String::new, |name| format!(" --dialect {name}"));
+        self.line(&format!("run --server {}{flag} PATH", quoted(server)))
     }
 
     /// A command, to be typed as it is.
@@ -107,7 +144,7 @@ fn usual_folder() -> Result<PathBuf, Failure> {
 }
 
 /// For a shell.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

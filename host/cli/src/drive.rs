@@ -70,13 +70,16 @@ pub fn paused(cx: &Context, job: ImportId, pause: &Pause) -> Outcome {
     let next = next_after(cx, job, pause);
     if cx.json {
         let data = json!({
-            "job": job.to_string(), "paused": word(pause.reason), "message": pause.message, "decisions": choices
+            "job": job.to_string(), "paused": word(pause.reason), "message": cx.pause_text(pause), "decisions": choices
         });
         render::json::print(outcome, Some(next), data);
     } else {
         let rest: Vec<&String> = choices.iter().filter(|choice| **choice != next).collect();
-        render::out(&format!("Paused: {}\n\nNext: {next}\n", pause.message));
+        render::out(&format!("Paused: {}\n\nNext: {next}\n", cx.pause_text(pause)));
         rest.into_iter().for_each(|choice| render::out(&format!("  or: {choice}\n")));
+        if pause.reason == PauseReason::JobLost {
+            render::out(&format!("  or: {} (what is there)\n", cx.command("verify", job)));
+        }
     }
     outcome
 }
@@ -99,6 +102,7 @@ pub fn next_after(cx: &Context, job: ImportId, pause: &Pause) -> String {
         PauseReason::SubmitUnknown => cx.command_of(DecisionKind::Adopt, job),
         PauseReason::NotOurJob => cx.command_of(DecisionKind::GiveUp, job),
         PauseReason::Deadline => cx.line(&format!("wait {} --extend 24h", job.short())),
+        PauseReason::Credentials => cx.wait_with_credential(job),
         _ => cx.command("wait", job),
     }
 }

@@ -32,7 +32,7 @@ pub use budget::{Budget, Budgets};
 pub use check::{CheckError, Checked, ToCheck, check};
 pub use clock::{Clock, SharedClock, Sleep, SystemClock, VirtualClock, not_before};
 pub use decisions::Decisions;
-pub use dialect_file::{DialectFile, DialectFileError, read_dialect};
+pub use dialect_file::{DialectFile, DialectFileError, did_you_mean, read_dialect};
 pub use drive::{
     Begin, ChangedInput, DriveError, End, LAST_WORDS, Watch, begin, begin_started, drive, resolve, stored_next,
 };

@@ -159,7 +159,11 @@ fn pick(body: Value, url: &str) -> Option<Value> {
 fn decide(cx: &mut Cx<'_>) -> State {
     let detection = cx.progress.detection.clone();
     let name = detection.dialect.clone().unwrap_or_default();
-    cx.tell(EventKind::Detected, format!("dialect {name:?}, confidence {}", detection.confidence.name()));
+    let told = match &detection.dialect {
+        Some(name) => format!("dialect {name:?}, confidence {}", detection.confidence.name()),
+        None => "no dialect that is known".to_owned(),
+    };
+    cx.tell(EventKind::Detected, told);
     if cx.plan.purpose == Purpose::Verify {
         return Ready::enter(cx);
     }

@@ -77,7 +77,7 @@ impl Ready {
     }
 
     fn problem(cx: &Cx<'_>, dialect: &Dialect) -> Option<Ending> {
-        let problem = inputs::problem(cx.plan, dialect).or_else(|| settings::problem(cx.plan, dialect));
+        let problem = settings::beside(inputs::problem(cx.plan, dialect), settings::problem(cx.plan, dialect));
         problem.or_else(|| {
             let job = cx.job()?;
             let document = dialect.document.as_ref().map(|document| job.fill(&document.content));

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::answers::{bad_certificate, broken, denied, empty, json_answer, outcome, page, recorded, unreachable};
-use super::{BASE, Play, named, request};
+use super::{BASE, Play, dialect, named, request};
+use crate::detect::Capabilities;
+use crate::dialect::{Dialect, Signature};
 use crate::outcome::Outcome;
 use crate::request::{DialectChoice, Purpose};
 use crate::state::Reply;
@@ -83,6 +85,17 @@ fn a_weak_sign_is_not_enough_to_send_anything() {
     let report = play.ended(Outcome::Unsupported);
     assert_eq!(report.advice, "If it is, say so: --dialect smart-manifest.");
     assert_eq!(play.kick_offs(), 0);
+}
+
+#[test]
+fn software_of_a_hosted_service_behind_another_host_is_a_weak_sign() {
+    let body = json!({ "resourceType": "CapabilityStatement", "software": { "name": "Data Lake R4" }, "rest": [{}] });
+    let host = Signature { host: Some("lake.example.org".to_owned()), ..Signature::default() };
+    let mut lake = Dialect { name: "lake".to_owned(), ..Dialect::default() };
+    lake.detect.signatures.push(host);
+    let found = Capabilities::read(&body).unwrap().find(&[(0, &dialect("hapi")), (4, &lake)]);
+    assert_eq!((found.detection.dialect.as_deref(), found.detection.confidence.name()), (Some("lake"), "low"));
+    assert_eq!((found.index, found.lookup), (Some(4), None));
 }
 
 #[test]

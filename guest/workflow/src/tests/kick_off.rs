@@ -7,7 +7,7 @@ use super::answers::{
     unreachable,
 };
 use super::{BASE, DEADLINE_MS, Play, START_MS, defined, dialect, input, named};
-use crate::dialect::RecoveryClass;
+use crate::dialect::{RecoveryClass, Setting};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::request::DialectChoice;
@@ -298,6 +298,25 @@ fn an_empty_setting_is_none() {
     let mut play = Play::new(super::Request { settings: request.settings, ..defined(needs) });
     play.exchange(KICK_OFF, accepted("/jobs/1"));
     assert_eq!(play.sent[0].1.body.as_deref(), Some("reader"));
+}
+
+#[test]
+fn all_that_is_wrong_with_a_request_is_said_at_once() {
+    let needed = Setting { about: "x".to_owned(), required: true, ..Setting::default() };
+    let mut needs = dialect("hapi");
+    *needs.settings.entry("role-arn") = needed.clone();
+    *needs.settings.entry("output") = needed.clone();
+    *needs.settings.entry("level") = Setting { required: false, one_of: vec!["strict".to_owned()], ..needed };
+    let mut request = defined(needs);
+    request.inputs[1].url = "s3://bucket/o.ndjson".to_owned();
+    request.settings = vec![("rolearn".to_owned(), "x".to_owned()), ("level".to_owned(), "none".to_owned())];
+    let report = Play::new(request).ended(Outcome::InputInvalid);
+    let said = format!("{} {}", report.sentence, report.advice);
+    for wrong in
+        ["not fetch s3 URLs", "no value for rolearn", "level cannot be", "--set output=VALUE", "--set role-arn=VALUE"]
+    {
+        assert!(said.contains(wrong), "{wrong}: {said}");
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `cancel`: asks the server, and believes it when its status says so.
 
 use fhir_import::contract::{Decision, Event, Next, Phase};
-use fhir_import::journal::ImportId;
+use fhir_import::journal::{ImportId, JournalError};
 use fhir_import::net::NetError;
-use fhir_import::run::{Access, Files, InputSecrets, Outcome, Setup, resume_with};
+use fhir_import::run::{Access, Files, InputSecrets, Outcome, RunError, Setup, resume_with};
 use fhir_import::{End, Stop, Watch};
 
 use super::report::stored_next;
@@ -16,7 +16,7 @@ use crate::render::{self, Screen};
 
 pub async fn cancel(cx: &Context, args: Cancel) -> Result<Outcome, Failure> {
     let decision = if args.force { Decision::ForceCancel } else { Decision::Cancel };
-    ask(cx, &args.reach.job, &decision, &access(args.reach.access)?).await
+    ask(cx, &args.reach.job, &decision, &access(cx, args.reach.access)?).await
 }
 
 /// Asks the server to cancel an import.
@@ -27,7 +27,8 @@ pub async fn ask(cx: &Context, job: &str, decision: &Decision, access: &Access) 
         let text = format!("import {} is over; there is nothing to cancel", id.short());
         return Err(Failure::usage(text).next(cx.command("report", id)));
     }
-    let run = resume_with(&setup, id, access, InputSecrets::default(), Files::Leave).await?;
+    let run = resume_with(&setup, id, access, InputSecrets::default(), Files::Leave).await;
+    let run = run.map_err(|error| driven_elsewhere(cx, id, error))?;
     let stop = Stop::default();
     let screen = Screen::new(&cx.talk, &setup, id);
     let mut watch = WhileCancelling { screen, setup: setup.clone(), job: id, stop: stop.clone(), said: None };
@@ -48,6 +49,18 @@ pub async fn ask(cx: &Context, job: &str, decision: &Decision, access: &Access) 
             Err(Failure::new(Outcome::StillRunning, said).next(cx.command("wait", id)))
         }
     }
+}
+
+/// While another process drives an import, only that one may speak for it.
+fn driven_elsewhere(cx: &Context, id: ImportId, error: RunError) -> Failure {
+    let locked = matches!(&error, RunError::Journal(JournalError::Locked { .. }));
+    let failure = Failure::from(error);
+    if !locked {
+        return failure;
+    }
+    let next = cx.command("cancel", id);
+    let text = format!("{}. Nothing was cancelled: end that process (Ctrl-C), then cancel", failure.message);
+    Failure { message: text, ..failure }.next(next)
 }
 
 /// Nothing was sent: force is wanted, or the server offers no way.
@@ -80,7 +93,10 @@ impl Watch for WhileCancelling {
         if event.kind.starts_with("cancel") {
             self.said = Some(event.clone());
         }
-        self.screen.happened(event);
+        // What was not done is the result of the command, and said there.
+        if !event.text.starts_with("not cancelled") {
+            self.screen.happened(event);
+        }
     }
 
     fn failed(&mut self, error: &NetError) {

@@ -15,20 +15,20 @@ use crate::render::{self, Screen};
 pub async fn detect(cx: &Context, args: Detect) -> Result<Outcome, Failure> {
     let server = cx.server(&args.server)?;
     let setup = Setup::in_memory(engine()?);
-    let run = run::detect(&setup, &server, &access(args.access)?).await?;
+    let run = run::detect(&setup, &server, &access(cx, args.access)?).await?;
     let end = run.drive(&Stop::default(), &mut Screen::new(&cx.talk, &setup, run.id())).await?;
     cx.talk.finish();
     tell_transcript(&cx.talk, &run);
     match end {
         End::Done(report) => Ok(show(cx, &server.shown(), &report)),
-        End::Paused(pause) => Err(Failure::new(outcome(pause.outcome), pause.message)),
+        End::Paused(pause) => Err(Failure::new(outcome(pause.outcome), cx.pause_text(&pause))),
         End::Detached | End::InputChanged(_) => Err(Failure::new(Outcome::InternalError, "detection did not end")),
     }
 }
 
 fn show(cx: &Context, server: &str, report: &Report) -> Outcome {
     let outcome = outcome(report.outcome);
-    let next = (outcome == Outcome::Succeeded).then(|| cx.line(&format!("run --server {server} PATH")));
+    let next = (outcome == Outcome::Succeeded).then(|| cx.named_run(server, &report.detection));
     if cx.json {
         let data = json!({
             "server": server, "sentence": report.sentence, "advice": report.advice, "detection": report.detection,

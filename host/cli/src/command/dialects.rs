@@ -61,7 +61,8 @@ fn row(definition: &Value) -> Value {
     })
 }
 
-fn read<T: serde::de::DeserializeOwned>(definition: &str) -> Result<T, Failure> {
+/// What a dialect says.
+pub fn read<T: serde::de::DeserializeOwned>(definition: &str) -> Result<T, Failure> {
     serde_json::from_str(definition)
         .map_err(|error| Failure::new(Outcome::InternalError, format!("a dialect is not as it should be: {error}")))
 }

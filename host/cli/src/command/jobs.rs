@@ -12,7 +12,7 @@ pub fn jobs(cx: &Context) -> Result<Outcome, Failure> {
     if cx.json {
         render::json::print(Outcome::Succeeded, None, render::jobs::json(&imports));
     } else {
-        render::out(&render::jobs::text(&imports));
+        render::out(&render::jobs::text(&imports, render::width()));
     }
     Ok(Outcome::Succeeded)
 }

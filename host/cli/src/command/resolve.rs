@@ -13,7 +13,7 @@ use crate::exit::Failure;
 use crate::render::{self, Screen};
 
 pub async fn resolve(cx: &Context, args: Resolve) -> Result<Outcome, Failure> {
-    let mut access = access(args.access)?;
+    let mut access = access(cx, args.access)?;
     let decision = decision(&args.decision, &mut access)?;
     if matches!(decision, Decision::Cancel | Decision::ForceCancel) {
         return super::cancel::ask(cx, &args.job, &decision, &access).await;

@@ -1,8 +1,10 @@
 //! `run`: from files to a report.
 
 use std::fs;
+use std::path::Path;
 
 use fhir_import::contract::{Next, Policy};
+use fhir_import::did_you_mean;
 use fhir_import::net::redact_url;
 use fhir_import::run::{
     self, CheckMode, DialectWanted, Known, Outcome, Prepared, Progress, RunError, RunOptions, ServeOptions, Setup,
@@ -14,7 +16,7 @@ use crate::args::Run;
 use crate::context::Context;
 use crate::drive::drive;
 use crate::exit::Failure;
-use crate::render::{self, Talk};
+use crate::render::{self, Talk, count};
 
 pub async fn run(cx: &Context, args: Run) -> Result<Outcome, Failure> {
     let options = options(cx, args)?;
@@ -80,21 +82,38 @@ fn options(cx: &Context, args: Run) -> Result<RunOptions, Failure> {
     };
     options.sample_size = args.sample;
     options.serve = serve;
-    options.access = access(args.access)?;
+    options.access = access(cx, args.access)?;
     options.check = if args.no_check { CheckMode::Skip } else { CheckMode::Check };
     Ok(options)
 }
 
-/// A name, or a file when it looks like one.
+/// A name, or a file when it looks like one. A name that is no dialect's may be a file that was misspelt.
 pub fn dialect(typed: Option<String>) -> Result<DialectWanted, Failure> {
     match typed {
         None => Ok(DialectWanted::Detect),
         Some(name) if name.ends_with(".toml") || name.contains('/') => match fs::read_to_string(&name) {
             Ok(text) => Ok(DialectWanted::File { name, text }),
-            Err(error) => Err(Failure::usage(format!("{name} cannot be read: {error}"))),
+            Err(error) => Err(Failure::usage(format!("{name} cannot be read: {error}{}", beside(&name)))),
         },
+        Some(name) if Path::new(&name).is_dir() => Err(Failure::usage(format!(
+            "{name} is a folder; name a .toml file in it, or a dialect of `fhir-import dialects`"
+        ))),
+        Some(name) if Path::new(&name).is_file() => {
+            Err(Failure::usage(format!("{name} is no dialect, but a file: a dialect file ends in .toml")))
+        }
         Some(name) => Ok(DialectWanted::Named(name)),
     }
+}
+
+/// A dialect file beside the one that is not there, of nearly the same name.
+fn beside(typed: &str) -> String {
+    let typed = Path::new(typed);
+    let folder = typed.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let names: Vec<String> = names.filter(|name| name.ends_with(".toml")).collect();
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    typed.file_name().map_or_else(String::new, |name| did_you_mean(&name.to_string_lossy(), &known))
 }
 
 pub fn milliseconds(duration: std::time::Duration) -> u64 {
@@ -112,17 +131,22 @@ pub fn say(talk: &Talk, progress: Progress<'_>) {
             talk.finish();
             let all = &files.checked.summary;
             talk.line(&format!(
-                "Checked {} files: {} resources, {} errors, {} warnings",
-                all.files, all.resources, all.errors, all.warnings
+                "Checked {}: {}, {}, {}",
+                count(all.files.into(), "file"),
+                count(all.resources, "resource"),
+                count(all.errors, "error"),
+                count(all.warnings, "warning")
             ));
         }
         Progress::Empty(path) => talk.line(&format!("Left out: {path} (no resource in it)")),
         Progress::NotChecked(input) => talk.line(&format!("Not checked: {input} (the server fetches it, not we)")),
         Progress::Skipped(skipped) => talk.line(&format!("Left out: {} ({})", skipped.path.display(), skipped.reason)),
-        Progress::Serving { at, by_default } => {
+        Progress::Serving { at, by_default, files } => {
             let why =
                 if by_default { " (the FHIR server is on this machine; --serve chooses another address)" } else { "" };
-            talk.line(&format!("Serving the files at {}{why}", redact_url(&at.advertise)));
+            let what =
+                if files > 0 { "Serving the files" } else { "Serving what the server may read beside the files" };
+            talk.line(&format!("{what} at {}{why}", redact_url(&at.advertise)));
         }
     }
 }

@@ -11,6 +11,6 @@ use crate::exit::Failure;
 pub async fn verify(cx: &Context, args: Reach) -> Result<Outcome, Failure> {
     let setup = cx.setup()?;
     let id = cx.find(setup.journal.as_ref(), &args.job)?;
-    let run = run::verify(&setup, id, &access(args.access)?).await?;
+    let run = run::verify(&setup, id, &access(cx, args.access)?).await?;
     drive(cx, &setup, &run).await
 }

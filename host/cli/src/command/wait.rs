@@ -22,7 +22,7 @@ pub async fn wait(cx: &Context, args: Wait) -> Result<Outcome, Failure> {
         Next::Paused(pause) if on_waiting(&pause, args.extend).is_none() => return Ok(paused(cx, id, &pause)),
         _ => {}
     }
-    let run = run::resume(&setup, id, &access(args.access)?, InputSecrets::default()).await?;
+    let run = run::resume(&setup, id, &access(cx, args.access)?, InputSecrets::default()).await?;
     if let Some(server) = run.file_server() {
         cx.talk.line(&format!("Serving the files again at {}", server.local_addr()));
     }

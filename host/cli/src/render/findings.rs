@@ -8,6 +8,8 @@ use fhir_import_records::FindingKind;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
+use super::count;
+
 /// Findings of one kind in one file that are shown; the others are counted.
 const SHOWN: usize = 5;
 
@@ -84,8 +86,11 @@ pub fn summary(files: &CheckedFiles) -> String {
     let all = &files.checked.summary;
     let table = super::table(&["file", "type", "resources", "size", "errors", "warnings"], &rows);
     format!(
-        "{table}\n{} resources in {} files, {} errors, {} warnings\n",
-        all.resources, all.files, all.errors, all.warnings
+        "{table}\n{} in {}, {}, {}\n",
+        count(all.resources, "resource"),
+        count(all.files.into(), "file"),
+        count(all.errors, "error"),
+        count(all.warnings, "warning")
     )
 }
 

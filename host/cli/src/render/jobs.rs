@@ -18,18 +18,34 @@ fn state(import: &ImportSummary) -> &'static str {
     }
 }
 
-/// A line each.
-pub fn text(imports: &[ImportSummary]) -> String {
+/// Fewer columns than these do not tell servers apart.
+const LEAST_SERVER: usize = 16;
+/// Where the server stands in a row.
+const SERVER: usize = 2;
+
+/// A line each, within so many columns: what is cut off is the end of the server's URL, which `status` shows.
+pub fn text(imports: &[ImportSummary], width: usize) -> String {
     let row = |import: &ImportSummary| {
         let key = import.key.clone().unwrap_or_default();
         vec![import.id.short(), utc(import.created_ms), import.server.clone(), state(import).to_owned(), key]
     };
     let rows: Vec<_> = imports.iter().map(row).collect();
     if rows.is_empty() {
-        "no imports\n".to_owned()
-    } else {
-        super::table(&["job", "begun", "server", "state", "key"], &rows)
+        return "no imports\n".to_owned();
     }
+    let head = ["job", "begun", "server", "state", "key"];
+    let whole = super::table(&head, &rows);
+    let over = whole.lines().map(|line| line.chars().count()).max().unwrap_or_default().saturating_sub(width);
+    let widest = rows.iter().map(|row| row[SERVER].chars().count()).max().unwrap_or_default();
+    let most = widest.saturating_sub(over).max(LEAST_SERVER);
+    super::table(&head, &rows.into_iter().map(|row| with_server_cut(row, most)).collect::<Vec<_>>())
+}
+
+fn with_server_cut(mut row: Vec<String>, most: usize) -> Vec<String> {
+    if row[SERVER].chars().count() > most {
+        row[SERVER] = row[SERVER].chars().take(most - 1).chain(['…']).collect();
+    }
+    row
 }
 
 /// The same for programs.

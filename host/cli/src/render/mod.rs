@@ -54,6 +54,11 @@ pub fn width() -> usize {
     said.or_else(seen).unwrap_or(USUAL_WIDTH).max(NARROWEST)
 }
 
+/// A number of things.
+pub fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// The last part of a path.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()

@@ -1,6 +1,6 @@
 //! The final word, made from the journal alone: making it again gives the same.
 
-use fhir_import::contract::{ErrorClass, Report, TypeCount, Verdict};
+use fhir_import::contract::{Detection, ErrorClass, Report, TypeCount, Verdict};
 use fhir_import::journal::{ImportId, Journal, StoredEvent, utc};
 use fhir_import::net::redact_url;
 use fhir_import::run::{Outcome, RunError};
@@ -49,7 +49,7 @@ impl View {
 
     fn text(&self) -> String {
         let report = &self.report;
-        let mut text = format!("{}: {}\n", headline(self.outcome(), report.verdict), report.sentence);
+        let mut text = first_line(headline(self.outcome(), report.verdict), &report.sentence);
         if !report.advice.is_empty() {
             text += &format!("{}\n", report.advice);
         }
@@ -121,9 +121,15 @@ fn next_command(cx: &Context, job: ImportId, server: &str, report: &Report) -> O
     match outcome(report.outcome) {
         Outcome::FinishedWithErrors | Outcome::Failed if !report.errors.is_empty() => Some(cx.command("errors", job)),
         Outcome::VerificationFailed => Some(cx.command("verify", job)),
+        Outcome::Unsupported if is_unsure(&report.detection) => Some(cx.named_run(server, &report.detection)),
         Outcome::Unreachable | Outcome::Unsupported => Some(cx.line(&format!("detect {server}"))),
         _ => None,
     }
+}
+
+/// Whether there is a dialect that a person may name, and nobody named it.
+fn is_unsure(found: &Detection) -> bool {
+    found.dialect.is_some() && ["low", "medium"].contains(&found.confidence.as_str())
 }
 
 /// A line for others to read: the query of a URL may be a capability. In full it is in the journal, and on the screen of
@@ -134,6 +140,12 @@ fn without_queries(text: &str) -> String {
         _ => word.to_owned(),
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The headline and the sentence; the sentence alone when it begins so.
+fn first_line(headline: &str, sentence: &str) -> String {
+    let says_it = sentence.strip_prefix(headline).is_some_and(|rest| rest.starts_with([' ', ',', '.', ';', ':']));
+    if says_it { format!("{sentence}\n") } else { format!("{headline}: {sentence}\n") }
 }
 
 fn headline(outcome: Outcome, verdict: Verdict) -> &'static str {
@@ -210,4 +222,15 @@ fn list(lines: &[String]) -> String {
 
 fn section(title: &str, body: &str) -> String {
     if body.is_empty() { String::new() } else { format!("\n{title}\n{body}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_that_begins_with_the_headline_is_not_said_twice() {
+        assert_eq!(first_line("Cancelled", "Cancelled, as asked."), "Cancelled, as asked.\n");
+        assert_eq!(first_line("Failed", "The job failed."), "Failed: The job failed.\n");
+    }
 }

@@ -50,24 +50,33 @@ impl Watch for Screen {
 
 /// Why there is a wait, and how long.
 fn waiting(wake: &Wake, status: &Status, now_ms: u64) -> String {
-    let wait = seconds(wake.at_ms.saturating_sub(now_ms));
+    let wait = soon(wake.at_ms.saturating_sub(now_ms));
     let asked = match wake.server_asked_ms {
         Some(ms) => format!(" (the server asked for {} s)", seconds(ms)),
         None => String::new(),
     };
     match wake.reason {
-        WakeReason::Poll if status.phase == Phase::Cancelling => format!("Asking whether it is cancelled in {wait} s"),
+        WakeReason::Poll if status.phase == Phase::Cancelling => format!("Asking whether it is cancelled {wait}"),
         WakeReason::Poll => {
+            // A line is cut to the screen at its end: the server's words, which can be long, are the last ones.
             let words = status.progress.as_deref().map(|words| words.trim_end_matches(['.', ' ']));
             let progress = words.map_or_else(String::new, |words| format!(": {words}"));
             let polls = match status.polls {
                 0 => "first poll".to_owned(),
-                polls => format!("{polls} polls, the next"),
+                1 => "1 poll, next".to_owned(),
+                polls => format!("{polls} polls, next"),
             };
-            format!("The job runs{progress}; {polls} in {wait} s{asked}")
+            format!("The job runs; {polls} {wait}{asked}{progress}")
         }
-        WakeReason::BackOff => format!("Trying again in {wait} s{asked}"),
-        WakeReason::Settle => format!("Looking again for what is not there yet in {wait} s"),
+        WakeReason::BackOff => format!("Trying again {wait}{asked}"),
+        WakeReason::Settle => format!("Looking again for what is not there yet {wait}"),
+    }
+}
+
+fn soon(ms: u64) -> String {
+    match seconds(ms) {
+        0 => "now".to_owned(),
+        seconds => format!("in {seconds} s"),
     }
 }
 
@@ -79,4 +88,36 @@ fn seconds(ms: u64) -> u64 {
 fn clock(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000;
     format!("{:02}:{:02}:{:02}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(polls: u64, in_ms: u64, words: &str) -> String {
+        let wake = Wake { at_ms: 1_000 + in_ms, reason: WakeReason::Poll, server_asked_ms: Some(120_000) };
+        let status = Status {
+            phase: Phase::Running,
+            sentence: String::new(),
+            next: Next::Wait(wake),
+            dialect: None,
+            job_url: None,
+            accepted_ms: None,
+            progress: Some(words.to_owned()),
+            percent: None,
+            polls: polls.try_into().unwrap(),
+            jobs: 1,
+            jobs_done: 0,
+            deadline_at_ms: 0,
+        };
+        waiting(&wake, &status, 1_000)
+    }
+
+    #[test]
+    fn polls_and_the_next_one_stand_before_what_the_server_says() {
+        let words = "Job was created at 2026-11-23T17:30:15.752+00:00 and is in QUEUED state.";
+        let line = said(2, 2_000, words);
+        assert!(line.starts_with("The job runs; 2 polls, next in 2 s (the server asked for 120 s): Job was"), "{line}");
+        assert!(said(1, 0, words).starts_with("The job runs; 1 poll, next now"));
+    }
 }

@@ -6,9 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use fhir_import_workflow::dialect::extend;
 use serde_json::{Map, Value};
 
-use super::DialectFileError;
 use super::mistake::did_you_mean;
 use super::source::{Source, Step};
+use super::{DialectFileError, derived};
 use crate::contract;
 
 /// More files than a person would lay upon each other: it has no end.
@@ -56,6 +56,12 @@ impl Whole {
         self.files.iter().any(says)
     }
 
+    /// All places where a file takes something away.
+    pub(super) fn taken_away(&self) -> Vec<Vec<Step>> {
+        let places = self.files.iter().flat_map(Source::places).filter(|at| self.takes_away(at));
+        places.cloned().collect()
+    }
+
     /// Whether the file extends nothing.
     pub(super) fn is_alone(&self) -> bool {
         self.files[0].extends.is_none()
@@ -87,9 +93,13 @@ pub(super) fn load(
             }
         }
     };
-    for file in files.iter().rev() {
-        extend(&mut value, file.own.clone());
+    let mut files_inside_out = files.iter().rev();
+    if value.is_empty()
+        && let Some(first) = files_inside_out.next()
+    {
+        extend(&mut value, first.own.clone());
     }
+    files_inside_out.for_each(|file| derived::lay_over(&mut value, file));
     Ok(Whole { value: Value::Object(value), files })
 }
 

@@ -54,7 +54,8 @@ fn name(table: &[Step]) -> String {
 }
 
 /// The most similar of some names, as a question; nothing when none is.
-pub(crate) fn did_you_mean(word: &str, known: &[&str]) -> String {
+#[must_use]
+pub fn did_you_mean(word: &str, known: &[&str]) -> String {
     let likeness = |name: &&str| strsim::normalized_damerau_levenshtein(&word.to_lowercase(), name);
     let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     best.filter(|name| likeness(name) >= ALIKE).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))

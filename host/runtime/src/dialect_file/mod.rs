@@ -5,6 +5,7 @@
 //! a template cannot be filled, and by `Dialect::contradictions` when it could not work.
 
 mod chain;
+mod derived;
 mod mistake;
 mod reader;
 mod source;
@@ -19,7 +20,9 @@ use fhir_import_workflow::Dialect;
 
 use crate::contract;
 use chain::Whole;
-pub(crate) use mistake::did_you_mean;
+pub use mistake::did_you_mean;
+use reader::{Mistake, Wrong};
+use serde_json::Value;
 use source::Step;
 
 /// A dialect, read and complete.
@@ -63,14 +66,46 @@ pub fn read_dialect(
 ) -> Result<DialectFile, DialectFileError> {
     let whole = chain::load(name, text, builtin, beside)?;
     let dialect: Dialect = reader::read(&whole.value).map_err(|mistake| mistake::located(&whole, &mistake))?;
+    if let Some(mistake) = whole.taken_away().iter().find_map(|at| no_such_key(&whole.value, at)) {
+        return Err(mistake::located(&whole, &mistake));
+    }
     if let Some((at, message)) = templates::fault(&whole.value) {
         return Err(whole.at(&at, message));
+    }
+    if let Some((key, message)) = useless(&dialect) {
+        return Err(whole.at(&keys(key), message));
     }
     if let Some(why) = dialect.contradictions().first() {
         return Err(contradiction(&whole, why));
     }
     let definition = serde_json::to_string(&dialect).map_err(|error| whole.at(&[], error.to_string()))?;
     Ok(DialectFile { name: dialect.name, definition })
+}
+
+/// What is taken away leaves nothing to be read, so that a misspelt key would never be seen: it is read once more with
+/// the `false` in its place.
+fn no_such_key(value: &Value, at: &[Step]) -> Option<Mistake> {
+    let mut value = value.clone();
+    let (Step::Key(last), tables) = at.split_last()? else { return None };
+    let mut table = &mut value;
+    for step in tables {
+        let Step::Key(key) = step else { return None };
+        table = table.get_mut(key)?;
+    }
+    table.as_object_mut()?.insert(last.clone(), Value::Bool(false));
+    let mistake = reader::read::<Dialect>(&value).err()?;
+    (mistake.at() == at && matches!(mistake.what, Wrong::UnknownKey { .. })).then_some(mistake)
+}
+
+/// What has the schema, and could not be used: the key, and why.
+fn useless(dialect: &Dialect) -> Option<(&'static str, String)> {
+    let name = &dialect.name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Some(("name", format!("`name` cannot be {name:?}: write letters, digits, `-`, `_` and `.`")));
+    }
+    let empty = dialect.poll.rules.is_empty();
+    empty.then(|| ("poll.rules", "`poll.rules` is empty: no answer would ever end an import".to_owned()))
 }
 
 /// A contradiction names the key that it begins with, or the variable, between backticks or braces.

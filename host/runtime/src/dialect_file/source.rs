@@ -65,6 +65,11 @@ impl Source {
         self.lines.get(at).copied()
     }
 
+    /// All places where it says something.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Vec<Step>> {
+        self.lines.keys()
+    }
+
     /// An error at something that it says.
     pub(super) fn error(&self, at: &[Step], message: String) -> DialectFileError {
         DialectFileError { file: self.name.clone(), line: self.line(at).unwrap_or(1), message }

@@ -38,6 +38,36 @@ fn false_takes_away_what_the_other_one_has() {
 }
 
 #[test]
+fn a_changed_dialect_does_not_inherit_the_proof() {
+    let hapi = dialect("same.toml", &[("same.toml", "extends = \"hapi\"\n")]);
+    let own = dialect("sites/ours.toml", &[("sites/ours.toml", "extends = \"hapi\"\n[kick-off]\nurl = \"x\"\n")]);
+    assert_eq!(own.proven, "changed from hapi by ours.toml; not proven");
+    assert_eq!((own.name.as_str(), own.title), ("hapi-changed", format!("{}, changed by ours.toml", hapi.title)));
+    assert_eq!(own.kick_off.source, format!("{}; changed by ours.toml", hapi.kick_off.source));
+    assert_eq!((own.poll.source, hapi.name.as_str()), (hapi.poll.source, "hapi"));
+}
+
+#[test]
+fn a_changed_dialect_that_says_its_proof_and_sources_keeps_them() {
+    let text =
+        "extends = \"hapi\"\nname = \"a\"\ntitle = \"b\"\nproven = \"c\"\n[kick-off]\nsource = \"d\"\nurl = \"x\"\n";
+    let own = dialect("ours.toml", &[("ours.toml", text)]);
+    assert_eq!(
+        (own.name, own.title, own.proven, own.kick_off.source),
+        ("a".into(), "b".into(), "c".into(), "d".into())
+    );
+}
+
+#[test]
+fn a_name_is_one_that_can_be_typed_and_shown() {
+    for name in ["x y", "a/b", "ü", ""] {
+        let text = format!("extends = \"hapi\"\nname = {name:?}\n");
+        let error = read("ours.toml", &[("ours.toml", &text)]).unwrap_err();
+        assert!(error.line == 2 && error.message.contains("`name` cannot be"), "{error}");
+    }
+}
+
+#[test]
 fn a_file_extends_one_beside_it_which_extends_a_built_in_one() {
     let files = [
         ("sites/north/ours.toml", "extends = \"../gateway.toml\"\nname = \"ours\"\n"),
@@ -63,6 +93,14 @@ const OF_SHAPE: &[Case] = &[
         &["`prefre` is no key of [kick-off]", "did you mean `prefer`?"],
     ),
     ("an unknown key of a dialect", "kick_off = 1", 3, &["no key of a dialect", "did you mean `kick-off`?", "`poll`"]),
+    (
+        "an unknown key that is taken away",
+        "[kick-off]\nprefre = false",
+        4,
+        &["`prefre` is no key of [kick-off]", "did you mean `prefer`?"],
+    ),
+    ("an unknown table that is taken away", "kickoff = false", 3, &["did you mean `kick-off`?"]),
+    ("no rules", "[poll]\nrules = []", 4, &["`poll.rules` is empty"]),
     ("an unknown table", "[kickoff]\nurl = \"x\"", 3, &["did you mean `kick-off`?"]),
     (
         "an unknown key of an item",

@@ -111,6 +111,13 @@ pub enum RunError {
         /// The operating system's words.
         error: io::Error,
     },
+    /// The dialect that was named would not take the inputs or the settings.
+    Refused {
+        /// How a caller sees it.
+        outcome: Outcome,
+        /// All that is wrong, and what to try.
+        message: String,
+    },
     /// A credential, or the query of an input, cannot be kept.
     Secret(SecretError),
     /// The files cannot be served.
@@ -153,6 +160,7 @@ impl RunError {
             Self::InputChanged(_) => Outcome::InputChanged,
             Self::Journal(error) => of_journal(error),
             Self::Notes => Outcome::StateNotSaved,
+            Self::Refused { outcome, .. } => *outcome,
         }
     }
 }
@@ -191,7 +199,9 @@ impl fmt::Display for RunError {
             }
             Self::DialectFile(error) => error.fmt(f),
             Self::DialectUnknown { name, known } => {
-                let hint = did_you_mean(name, &known.iter().map(String::as_str).collect::<Vec<_>>());
+                // `hapi.tml` is more like `hapi` without its ending.
+                let stem = name.split('.').next().unwrap_or(name);
+                let hint = did_you_mean(stem, &known.iter().map(String::as_str).collect::<Vec<_>>());
                 write!(f, "no dialect is called {name}{hint}; there are {}, or name a .toml file", known.join(", "))
             }
             Self::Document { name } => write!(f, "a document cannot be published as {name}"),
@@ -223,6 +233,7 @@ impl fmt::Display for RunError {
                  end what uses it, then go on"
             ),
             Self::Record { folder, .. } => write!(f, "no transcript can be written to {}", folder.display()),
+            Self::Refused { message, .. } => f.write_str(message),
             Self::Server { .. } => f.write_str("the FHIR base URL cannot be used"),
             Self::TypeUnknown { input } => fmt_type_unknown(f, input),
             Self::Check(error) => error.fmt(f),

@@ -80,7 +80,7 @@ impl Opened {
 }
 
 impl Remote {
-    fn new(place: usize, input: &RemoteInput) -> Self {
+    pub(super) fn new(place: usize, input: &RemoteInput) -> Self {
         let secret = input.query().map(|query| (format!("input-{}-query", place + 1), Secret::from(query)));
         Self { url: input.address().to_owned(), etag: input.etag().map(str::to_owned), secret }
     }

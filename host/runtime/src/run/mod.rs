@@ -23,6 +23,7 @@
 //! ```
 
 mod access;
+mod beforehand;
 mod check;
 mod error;
 mod host;

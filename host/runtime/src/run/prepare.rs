@@ -4,7 +4,6 @@ use std::fs;
 use std::sync::Arc;
 
 use fhir_import_workflow::Dialect;
-use fhir_import_workflow::dialect::Inputs;
 
 use super::access::Recorded;
 use super::check::{Samples, check_local};
@@ -13,7 +12,7 @@ use super::inputs::{InputSecrets, Local, Opened, Place, inputs_digest, open, ser
 use super::notes::{DialectNote, FileNote, HostNotes, InputNote, ServeNote};
 use super::publish;
 use super::session::{Run, Setup};
-use super::{CheckMode, CheckedFiles, DialectWanted, RunError, RunOptions, Unfinished, random};
+use super::{CheckMode, CheckedFiles, DialectWanted, RunError, RunOptions, Unfinished, beforehand, random};
 use crate::contract::{ExpectedCount, Input, Purpose, Request, Sample};
 use crate::dialect_file::read_dialect;
 use crate::drive::{Begin, DriveError, begin_started};
@@ -70,6 +69,8 @@ pub enum Progress<'a> {
         at: &'a ServeNote,
         /// Nobody asked for it: the FHIR server is on this machine.
         by_default: bool,
+        /// How many of the files; none when only documents are served.
+        files: usize,
     },
     /// Something in a folder is left out.
     Skipped(&'a Skipped),
@@ -85,7 +86,9 @@ pub async fn prepare(
     say: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Prepared, RunError> {
     let chosen = choose(setup, &options.dialect).await?;
-    let opened = open(discover(&options.inputs).map_err(RunError::Files)?, say)?;
+    let found = discover(&options.inputs).map_err(RunError::Files)?;
+    beforehand::accept(setup, options, &chosen, &found).await?;
+    let opened = open(found, say)?;
     let secrets = InputSecrets::of(&opened);
     let network = options.access.network(&options.server, &secrets)?;
     let inputs_digest = inputs_digest(&options.server, &opened);
@@ -116,28 +119,32 @@ fn noticed(options: &RunOptions, known: Known) -> Prepared {
 }
 
 /// A dialect that was chosen.
-struct Chosen {
-    note: DialectNote,
-    /// What inputs it takes; none while it is to be found out.
-    inputs: Option<Inputs>,
+pub(super) struct Chosen {
+    pub(super) note: DialectNote,
+    /// What it says; none while it is to be found out.
+    dialect: Option<Dialect>,
 }
 
 impl Chosen {
     fn of(note: DialectNote, definition: &str) -> Self {
-        let dialect = Dialect::from_json(definition).ok();
-        Self { note, inputs: dialect.map(|dialect| dialect.inputs) }
+        Self { note, dialect: Dialect::from_json(definition).ok() }
     }
 
     /// Whether files are sent in requests, instead of being fetched.
-    fn sends_files(&self) -> bool {
-        self.inputs.as_ref().is_some_and(|inputs| inputs.upload_bytes() > 0)
+    pub(super) fn sends_files(&self) -> bool {
+        self.dialect.as_ref().is_some_and(|dialect| dialect.inputs.upload_bytes() > 0)
+    }
+
+    /// The names of what can be set.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        self.dialect.iter().flat_map(|dialect| dialect.settings.rows().map(|(name, _)| name))
     }
 }
 
 async fn choose(setup: &Setup, wanted: &DialectWanted) -> Result<Chosen, RunError> {
     let builtin = dialects(&setup.engine, &setup.clock).await.map_err(|error| RunError::Drive(error.into()))?;
     match wanted {
-        DialectWanted::Detect => Ok(Chosen { note: DialectNote::Detect, inputs: None }),
+        DialectWanted::Detect => Ok(Chosen { note: DialectNote::Detect, dialect: None }),
         DialectWanted::Named(name) => match builtin.iter().find(|dialect| dialect.name == *name) {
             Some(dialect) => Ok(Chosen::of(DialectNote::Named(name.clone()), &dialect.definition)),
             None => {
@@ -330,11 +337,12 @@ impl Draft<'_> {
         let journal = setup.journal.as_ref();
         let id = begin_started(setup.clock.as_ref(), journal, begin_with, started).map_err(RunError::Drive)?;
         let lease = journal.lease(&id, &Holder::this_process(setup.clock.now_ms())).map_err(RunError::Journal)?;
-        let inputs = served.iter().map(|file: &ServedFile| Arc::clone(&file.input)).collect();
+        let inputs: Vec<_> = served.iter().map(|file: &ServedFile| Arc::clone(&file.input)).collect();
+        let files = inputs.len();
         let server = listening.map(|listening| publish::serve(listening, served, &notes)).transpose()?.flatten();
         let server = server.map(Arc::new);
         if let Some(at) = notes.serve.as_ref().filter(|_| server.is_some()) {
-            say(Progress::Serving { at, by_default: self.options.serve.is_none() });
+            say(Progress::Serving { at, by_default: self.options.serve.is_none(), files });
         }
         let budget = setup.budgets.of(self.options.server.url());
         let left_out = Vec::new();
@@ -419,7 +427,7 @@ mod tests {
             let dialect: Dialect = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
             Chosen::of(DialectNote::Named(name.to_owned()), &serde_json::to_string(&dialect).unwrap())
         };
-        let unknown = Chosen { note: DialectNote::Detect, inputs: None };
+        let unknown = Chosen { note: DialectNote::Detect, dialect: None };
         assert!(chosen("sazare").sends_files() && !chosen("hapi").sends_files() && !unknown.sends_files());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Patient.ndjson");
