@@ -10,9 +10,10 @@ use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
 use crate::{check, engines, generate, node, python, restate};
 
-/// The two crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
+/// The crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
-const GUESTS: [&str; 2] = ["fhir-import-importer-component", "fhir-import-records-component"];
+const GUESTS: [&str; 3] =
+    ["fhir-import-importer-component", "fhir-import-records-component", "fhir-import-obelisk-workflow"];
 
 struct Step {
     name: &'static str,

@@ -50,9 +50,19 @@ const ROOMS: &[Room] = &[
         inside: &["fhir-import-records"],
         outside: Closed(&["wit-bindgen"], &[]),
     },
+    // Only build scripts use it.
+    Room {
+        package: "fhir-import-guest-build",
+        inside: &[],
+        outside: Closed(&["anyhow", "indexmap", "serde", "wasmparser", "wit-component"], &[]),
+    },
     // Of the guest only the schema of dialects, for an operator's own file, and what hides patients, for transcripts; the
     // guest itself is loaded as bytes.
-    Room { package: "fhir-import", inside: &["fhir-import-records", "fhir-import-workflow"], outside: Open },
+    Room {
+        package: "fhir-import",
+        inside: &["fhir-import-guest-build", "fhir-import-records", "fhir-import-workflow"],
+        outside: Open,
+    },
     // Of the guest only the schema of dialects: what it shows.
     Room { package: "fhir-import-pages", inside: &["fhir-import-workflow"], outside: Closed(&["serde_json"], &[]) },
     // Of the records only the sentences of the findings.
@@ -62,6 +72,12 @@ const ROOMS: &[Room] = &[
         outside: Open,
     },
     // An adapter holds no rule of an import: it sees the host's library, as any embedder does.
+    Room {
+        package: "fhir-import-obelisk",
+        inside: &["fhir-import", "fhir-import-guest-build"],
+        outside: Closed(&["anyhow"], &[]),
+    },
+    Room { package: "fhir-import-obelisk-workflow", inside: &[], outside: Closed(&["wit-bindgen"], &[]) },
     Room { package: "fhir-import-python", inside: &["fhir-import"], outside: Open },
     Room { package: "fhir-import-restate", inside: &["fhir-import"], outside: Open },
     Room { package: "fhir-import-temporal", inside: &["fhir-import"], outside: Open },
@@ -73,6 +89,7 @@ const ROOMS: &[Room] = &[
         inside: &[
             "fhir-import",
             "fhir-import-dialects",
+            "fhir-import-obelisk",
             "fhir-import-records",
             "fhir-import-sandbox",
             "fhir-import-simulation",
