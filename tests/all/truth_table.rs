@@ -388,9 +388,12 @@ fn type_what_is_printed(stands: Stands) {
     assert_eq!(ran.code, stands.code, "{}: {ran:?}", stands.reason);
     let next = ran.stdout.lines().find_map(|line| line.strip_prefix("Next: ")).unwrap_or_else(|| panic!("{ran:?}"));
     person.script(json!({ "retry_after": "1", "polls_until_done": 0 }));
-    // The one word that a person fills in.
+    // The words that a person fills in.
     let url = person.server.job_urls().pop().unwrap_or_else(|| "http://127.0.0.1:9/job".to_owned());
-    let typed = person.desk.type_in(&next.replace("STATUS-URL", &url));
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "right").unwrap();
+    let filled_in = next.replace("STATUS-URL", &url).replace("FILE", &token.path().to_string_lossy());
+    let typed = person.desk.type_in(&filled_in);
     assert_ne!(typed.code, 2, "{}: {next}: {typed:?}", stands.reason);
     assert!(!typed.stderr.contains("Usage:"), "{}: {next}: {typed:?}", stands.reason);
 }

@@ -67,7 +67,7 @@ fn without_names(component: &[u8]) -> Result<Vec<u8>> {
 /// Where a section begins whose content is a range: one byte of id and a LEB128 length lie before the content.
 fn section_start(component: &[u8], content: usize, end: usize) -> Result<usize> {
     let length = leb128(end - content);
-    let start = content.checked_sub(length.len() + 1).ok_or("a section has an id and a length")?;
+    let start = content.checked_sub(length.len() + 1).context("a section has an id and a length")?;
     let fits = component[start] == 0 && component[start + 1..content] == length;
     ensure!(fits, "a custom section has a length of another form");
     Ok(start)

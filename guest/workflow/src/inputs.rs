@@ -101,13 +101,14 @@ fn one(dialect: &Dialect, input: &Input) -> Option<Ending> {
 /// All schemes that the server does not fetch, each once.
 fn scheme_problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
     let rules = &dialect.inputs;
-    let not_taken = |scheme: &String| !matches!(rules.delivery, Delivery::Upload(_)) && !rules.schemes.contains(scheme);
-    let wrong: BTreeSet<String> = plan.inputs.iter().map(|input| url::scheme(&input.url)).filter(not_taken).collect();
-    let named = |scheme: &String| match scheme.as_str() {
-        "" => "names without a scheme".to_owned(),
-        scheme => format!("{scheme} URLs"),
-    };
-    let wrong: Vec<String> = wrong.iter().map(named).collect();
+    let mut wrong: Vec<String> = Vec::new();
+    for input in plan.inputs.iter().filter(|_| !matches!(rules.delivery, Delivery::Upload(_))) {
+        let scheme = url::scheme(&input.url);
+        let named = if scheme.is_empty() { "names without a scheme".to_owned() } else { format!("{scheme} URLs") };
+        if !rules.schemes.contains(&scheme) && !wrong.contains(&named) {
+            wrong.push(named);
+        }
+    }
     let taken: Vec<&str> = rules.schemes.iter().map(|s| if s.is_empty() { "store:NAME" } else { s }).collect();
     let advice = format!("Put the files where it can fetch them: {}.", taken.join(", "));
     (!wrong.is_empty()).then(|| refusal(format!("This server does not fetch {}.", wrong.join(" and ")), &advice))

@@ -11,16 +11,20 @@ const COMMON: [&str; 1] = ["input-source"];
 
 /// All that is wrong with the settings: what the dialect does not have, has other values for, or lacks.
 pub fn problem(plan: &Plan, dialect: &Dialect) -> Option<Ending> {
-    let given = || plan.settings.rows().map(|(name, value)| (name, value, dialect.settings.get(name)));
-    let sent = |name: &str| COMMON.contains(&name) || dialect.sends(&format!("${{set.{name}}}"));
-    let no_place = given().filter(|(name, _, setting)| setting.is_none() && !sent(name)).map(|(name, ..)| name);
-    let wrong = given().filter_map(|(name, value, setting)| not_one_of(name, value, setting?));
-    let lacks =
-        |name: &str, setting: &Setting| setting.required && plan.settings.get(name).is_none_or(String::is_empty);
-    let lacking = dialect.settings.rows().filter(|(name, setting)| lacks(name, setting)).map(|(name, _)| name);
-    let unknown = unknown(dialect, &no_place.collect::<Vec<_>>());
-    let needed = needed(dialect, &lacking.collect::<Vec<_>>());
-    unknown.into_iter().chain(wrong).chain(needed).fold(None, |all, one| beside(all, Some(one)))
+    let (mut no_place, mut wrong, mut lacking) = (Vec::new(), None, Vec::new());
+    for (name, value) in plan.settings.rows() {
+        match dialect.settings.get(name) {
+            Some(setting) => wrong = beside(wrong, not_one_of(name, value, setting)),
+            None if COMMON.contains(&name) || dialect.sends(&format!("${{set.{name}}}")) => {}
+            None => no_place.push(name),
+        }
+    }
+    for (name, setting) in dialect.settings.rows() {
+        if setting.required && plan.settings.get(name).is_none_or(String::is_empty) {
+            lacking.push(name);
+        }
+    }
+    beside(beside(unknown(dialect, &no_place), wrong), needed(dialect, &lacking))
 }
 
 /// Two problems as one, so that a person mends both at once. The outcome is that of the first.
@@ -48,12 +52,12 @@ fn not_one_of(name: &str, value: &str, setting: &Setting) -> Option<Ending> {
 }
 
 fn needed(dialect: &Dialect, names: &[&str]) -> Option<Ending> {
-    let about = |name: &str| match dialect.settings.get(name) {
-        Some(setting) => format!("{name} ({})", setting.about),
-        None => name.to_owned(),
-    };
-    let listed: Vec<String> = names.iter().map(|name| about(name)).collect();
-    let flags: Vec<String> = names.iter().map(|name| format!("--set {name}=VALUE")).collect();
+    let (mut listed, mut flags) = (Vec::new(), Vec::new());
+    for name in names {
+        let about = dialect.settings.get(name).map(|setting| format!(" ({})", setting.about));
+        listed.push(format!("{name}{}", about.unwrap_or_default()));
+        flags.push(format!("--set {name}=VALUE"));
+    }
     let what = format!("The dialect {} needs a value for {}.", dialect.name, listed.join(", "));
     (!names.is_empty()).then(|| usage(what, format!("Give it: {}.", flags.join(" "))))
 }

@@ -78,12 +78,12 @@ pub(super) fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
     result::read_failure(answer, cx.plan, &mut tally);
     cx.progress.tally = tally;
     cx.tell(EventKind::StatusFailed, format!("the server says that the job failed (status {})", answer.status));
-    let stored = "a part of the resources may be stored";
     let (done, all) = (cx.progress.jobs_done, cx.dialect().map_or(1, |d| cx.plan.batches(d)));
     let sentence = match all {
-        0 | 1 => format!("The server says that the job failed; {stored}."),
+        0 | 1 => "The server says that the job failed; a part of the resources may be stored.".to_owned(),
         _ => format!(
-            "The server says that job {} of {all} failed; {stored}, and the jobs after it were not started.",
+            "The server says that job {} of {all} failed; a part of the resources may be stored, and the jobs after it \
+             were not started.",
             done.saturating_add(1)
         ),
     };

@@ -21,7 +21,9 @@ struct Component;
 impl Guest for Component {
     fn run(request: Request) -> Result<Report, Error> {
         if request.documents_url.is_some() {
-            return Err(Error::PermanentInvalidRequest("documents-url: nothing is published here; leave it out".into()));
+            return Err(Error::PermanentInvalidRequest(
+                "documents-url: nothing is published here; leave it out".into(),
+            ));
         }
         let started = repeated(|| importer::start(&request))?;
         let import = Import { plan: started.plan, person: Person::ask() };
@@ -75,11 +77,7 @@ impl Import {
     }
 
     /// A decision that cannot be taken changes nothing; the answer of `resolve` says why, for whoever decided.
-    fn resolve(
-        &self,
-        at: Transition,
-        decision: &Decision,
-    ) -> Result<Transition, Error> {
+    fn resolve(&self, at: Transition, decision: &Decision) -> Result<Transition, Error> {
         match repeated(|| importer::resolve(&self.plan, &at.checkpoint, decision)) {
             Err(Error::PermanentInvalidCall(_)) => Ok(at),
             answered => answered,
