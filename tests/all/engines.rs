@@ -43,6 +43,36 @@ suite!(node, python, restate, temporal => {
     super::mistakes::a_plan_that_is_gone_is_named as a_plan_that_is_gone_is_named,
 });
 
+/// What can be asked of Obelisk, which takes no credentials, no folder of plans and no second server (its README says why).
+macro_rules! obelisk {
+    ($($test:path as $name:ident),* $(,)?) => {
+        mod obelisk {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "Obelisk is built for half an hour: cargo xtask obelisk runs it"]
+                async fn $name() {
+                    super::on_a_thread($test, &super::adapters::obelisk).await;
+                }
+            )*
+        }
+    };
+}
+
+obelisk!(
+    super::outcomes::a_good_import_succeeds as a_good_import_succeeds,
+    super::outcomes::rejected_resources_are_told as rejected_resources_are_told,
+    super::outcomes::the_same_id_is_one_import as the_same_id_is_one_import,
+    super::outcomes::a_cancel_while_it_waits as a_cancel_while_it_waits,
+    super::outcomes::several_at_once as several_at_once,
+    super::kills::a_worker_killed_while_it_waits as a_worker_killed_while_it_waits,
+    super::kills::a_worker_killed_in_a_step as a_worker_killed_in_a_step,
+    super::kills::a_worker_killed_in_mid_submit as a_worker_killed_in_mid_submit,
+    super::kills::a_worker_killed_in_mid_submit_where_nobody_can_know
+        as a_worker_killed_in_mid_submit_where_nobody_can_know,
+    super::kills::a_cancel_while_the_kick_off_is_under_way as a_cancel_while_the_kick_off_is_under_way,
+    super::mistakes::an_import_that_nobody_began_is_unknown as an_import_that_nobody_began_is_unknown,
+);
+
 /// The suite blocks; the practice servers live in the runtime this is called from.
 async fn on_a_thread(test: fn(&'static Adapter), adapter: &'static Adapter) {
     tokio::task::spawn_blocking(move || test(adapter)).await.unwrap_or_else(|died| {

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Tuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -23,8 +23,10 @@ API = f"http://{PLACE['api']}/v1"
 RUN = "fhir-import:orchestration/imports@0.1.0.run"
 LOOK = 0.1
 PATIENCE = 60
+TOO_EARLY = 425
 # A call that died with the server is given up after this. Nobody wants to wait five minutes in a test.
 LOCK_EXPIRY = ("exec.lock_expiry.seconds = 300", "exec.lock_expiry.seconds = 5")
+CASES = ["Import", "Detect", "Verify", "Resubmit", "Cancel", "ForceCancel", "GiveUp", "Continue"]
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -40,7 +42,7 @@ def worker() -> None:
     deployment.write_text(deployment.read_text("utf-8").replace(*LOCK_EXPIRY), "utf-8")
     rights = json.loads(Path(os.environ["FHIR_IMPORT_RIGHTS"]).read_text("utf-8"))
     base = urlsplit(rights["servers"][0]["url"])
-    os.environ.update(FHIR_ORIGIN=f"{base.scheme}://{base.netloc}", FHIR_IMPORT_OBELISK_API=PLACE["api"])
+    os.environ.update(HOME=PLACE["folder"], FHIR_ORIGIN=f"{base.scheme}://{base.netloc}", OBELISK__api__listening_addr=PLACE["api"])
     os.dup2(2, 1)
     os.execv(
         PLACE["obelisk"],
@@ -80,7 +82,7 @@ def theirs(value: Any) -> Any:
         return {snake(name): theirs(part) for name, part in value.items()}
     if isinstance(value, list):
         return [theirs(part) for part in value]
-    return snake(value) if value in ("Import", "Detect", "Verify", "Cancel", "ForceCancel", "Resubmit", "GiveUp", "Continue") else value
+    return snake(value) if value in CASES else value
 
 
 def snake(name: str) -> str:
@@ -89,26 +91,72 @@ def snake(name: str) -> str:
     return "".join("_" * (at > 0 and letter.isupper()) + letter.lower() for at, letter in enumerate(name))
 
 
-def answered(id: str) -> Iterator[Any]:
-    """What calls answered, the newest first."""
-    for response in ask("GET", f"/executions/{execution(id)}/responses?direction=older&length=200"):
-        yield response
+def finished(id: str) -> Any:
+    """What the workflow answered, once it has."""
+    try:
+        return ask("GET", f"/executions/{execution(id)}")
+    except HTTPError as error:
+        if error.code == TOO_EARLY:
+            return None
+        raise
+
+
+def calls(id: str) -> Iterator[Tuple[int, str, Dict[str, Any]]]:
+    """The calls of the contract that were answered, the newest first: a number that grows, the function, the answer."""
+    page = ask("GET", f"/executions/{execution(id)}/responses?direction=older&length=200")["responses"]
+    for response in sorted(page, key=lambda response: response["cursor"], reverse=True):
+        join_set, event = response["event"]["event"]["join_set_id"], response["event"]["event"]["event"]
+        if event["type"] == "child_execution_finished" and join_set.startswith("o:"):
+            yield response["cursor"], join_set.split("-", 1)[1], value(event["result"])
+
+
+def value(result: Dict[str, Any]) -> Dict[str, Any]:
+    """An answer without its type."""
+    return {kind: typed.get("value") if isinstance(typed, dict) else typed for kind, typed in result.items()}
+
+
+def transition(id: str) -> Dict[str, Any]:
+    """The last one; none yet is an empty one."""
+    for _, _, answer in calls(id):
+        if "ok" in answer:
+            return answer["ok"].get("transition", answer["ok"])
+    return {"next": "step"}
 
 
 def result(id: str) -> None:
-    while True:
-        over = finished(id)
-        if over is not None:
-            print(json.dumps({"done": ok(over)}))
-            return
-        pause = paused(id)
-        if pause is not None:
-            print(json.dumps({"paused": pause}))
+    while (over := finished(id)) is None:
+        next = transition(id)["next"]
+        if "paused" in next:
+            print(json.dumps(next))
             return
         time.sleep(LOOK)
+    if "ok" not in over:
+        sys.exit(f"{id}: {json.dumps(over)}")
+    print(json.dumps({"done": over["ok"]}))
 
 
-COMMANDS = {"worker": worker, "start": start, "result": result}
+def resolve(id: str) -> None:
+    """Answers the question that is open, and waits until the decision was taken or refused."""
+    decision, before = theirs(json.load(sys.stdin)), max((number for number, *_ in calls(id)), default=0)
+    asked = f"/executions?show_derived=true&hide_finished=true&execution_id_prefix={execution(id)}.n:person_"
+    question = ask("GET", asked)[0]["execution_id"]
+    ask("PUT", f"/executions/{question}/stub", {"ok": decision})
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for number, call, answer in calls(id):
+            if number > before and call == "resolve":
+                if "ok" not in answer:
+                    sys.exit(f"{id}: {json.dumps(answer)}")
+                return
+        time.sleep(LOOK)
+    sys.exit(f"{id}: nobody took the decision")
+
+
+def status(id: str) -> None:
+    print(json.dumps({"next": transition(id)["next"]}))
+
+
+COMMANDS = {"worker": worker, "start": start, "result": result, "resolve": resolve, "status": status}
 
 if __name__ == "__main__":
     try:

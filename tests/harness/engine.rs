@@ -251,7 +251,7 @@ impl Began<'_> {
 
 /// A word of the contract, however an adapter's language spells it.
 fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().replace('-', "").to_lowercase()
+    value.as_str().unwrap_or_default().replace(['-', '_'], "").to_lowercase()
 }
 
 fn now_ms() -> u64 {

@@ -8,6 +8,7 @@ pub(crate) mod engine;
 pub(crate) mod files;
 pub(crate) mod hapi;
 pub(crate) mod http;
+pub(crate) mod obelisk;
 pub(crate) mod person;
 pub(crate) mod restate;
 pub(crate) mod rig;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::harness::cli::{program, target};
 use crate::harness::engine::Adapter;
-use crate::harness::{restate as restate_server, temporal as temporal_server};
+use crate::harness::{obelisk as obelisk_server, restate as restate_server, temporal as temporal_server};
 
 /// The repository.
 fn root() -> &'static Path {
@@ -33,6 +33,16 @@ pub(super) static python: Adapter = Adapter {
         command
     },
     server: None,
+};
+
+pub(super) static obelisk: Adapter = Adapter {
+    name: "Obelisk",
+    command: || {
+        let mut command = Command::new("python3");
+        command.arg(root().join("tests/engines/drive_obelisk.py"));
+        command
+    },
+    server: Some(obelisk_server::place),
 };
 
 pub(super) static temporal: Adapter = Adapter {
