@@ -68,14 +68,9 @@ export interface Store {
 }
 
 /** A folder for each import, for processes of one machine. */
-export class FolderStore implements Store {
+export interface FolderStore extends Store {}
+export class FolderStore {
   constructor(folder: string);
-  has(id: string): Promise<boolean>;
-  create(id: string, plan: string, checkpoint: string): Promise<void>;
-  load(id: string): Promise<{ plan: string; checkpoint: string; intent: boolean }>;
-  intend(id: string, checkpoint: string): Promise<void>;
-  save(id: string, checkpoint: string): Promise<void>;
-  lock(id: string): Promise<(() => Promise<void>) | null>;
 }
 
 /** How a drive ended; `detached`: it was asked to leave, and everything is stored. */

@@ -109,58 +109,55 @@ async fn a_case_whose_exchanges_do_not_fit_says_which() {
     problems(desk.path()).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recording_becomes_a_case() {
+/// Imports a patient to a practice server with `--record`. The folder of the case, and its transcript.
+async fn recorded(personality: Personality, flags: &[&str]) -> (Desk, PathBuf, String) {
     let script = Script { retry_after: Some("1".to_owned()), ..Script::default() };
-    let server = Sandbox::start(Config { personality: Personality::Hapi, port: 0, script }).await.unwrap();
+    let server = Sandbox::start(Config { personality, port: 0, script }).await.unwrap();
     let desk = Desk::new();
     let file = desk.write("Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n");
-    let run =
-        ["run", "--server", &server.base_url(), "--dialect", "hapi", "--record", "record", file.to_str().unwrap()];
-    let ran = desk.run(run);
+    let run = ["run", "--server", &server.base_url(), "--record", "record", file.to_str().unwrap()];
+    let ran = desk.run(run.iter().chain(flags));
     assert_eq!(ran.code, 0, "{ran:?}");
-
     let case = folders(&desk.path("record")).remove(0);
-    let recorded = std::fs::read_to_string(case.join("transcript.http")).unwrap();
-    // What was read back has other ids in a recording; the rest is the case.
-    let of_the_job = recorded.split_inclusive("\n\n### ").filter(|block| block.contains("/$import"));
-    let transcript = of_the_job.collect::<String>().trim_end_matches("### ").to_owned();
-    let url = transcript.split('"').find(|text| text.ends_with(".ndjson")).unwrap();
-    let toml = format!(
-        "title = \"x\"\nsource = \"recorded\"\ndialect = \"hapi\"\n[[inputs]]\ntype = \"Patient\"\nurl = \"{url}\"\n\
-         [expect]\noutcome = \"succeeded\"\n"
-    );
+    let transcript = std::fs::read_to_string(case.join("transcript.http")).unwrap();
+    (desk, case, transcript)
+}
+
+/// The exchanges of a transcript that are about the job: what was read back has other ids in a recording.
+fn of_the_job(transcript: &str, path: &str) -> String {
+    let blocks = transcript.split_inclusive("\n\n### ").filter(|block| block.contains(path));
+    blocks.collect::<String>().trim_end_matches("### ").to_owned()
+}
+
+/// What was recorded is a case that ends well.
+async fn is_a_case(case: &Path, toml: &str, transcript: &str) {
+    let toml = format!("title = \"x\"\nsource = \"recorded\"\n{toml}\n[expect]\noutcome = \"succeeded\"\n");
     std::fs::write(case.join("case.toml"), toml).unwrap();
     std::fs::write(case.join("transcript.http"), transcript).unwrap();
-    problems(&case).await.unwrap();
+    problems(case).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_becomes_a_case() {
+    let (_desk, case, transcript) = recorded(Personality::Hapi, &["--dialect", "hapi"]).await;
+    let transcript = of_the_job(&transcript, "/$import");
+    let url = transcript.split('"').find(|text| text.ends_with(".ndjson")).unwrap();
+    let toml = format!("dialect = \"hapi\"\n[[inputs]]\ntype = \"Patient\"\nurl = \"{url}\"");
+    is_a_case(&case, &toml, &transcript).await;
 }
 
 /// The status of this server's jobs is in a header, which no other server has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_of_a_server_whose_status_is_in_a_header_becomes_a_case() {
-    let script = Script { retry_after: Some("1".to_owned()), ..Script::default() };
-    let server = Sandbox::start(Config { personality: Personality::BulkSubmit, port: 0, script }).await.unwrap();
-    let desk = Desk::new();
-    let file = desk.write("Patient.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n");
-    let run = ["run", "--server", &server.base_url(), "--dialect", "bulk-submit", "--set", "submitter=acme"];
-    let ran = desk.run(run.into_iter().chain(["--record", "record", file.to_str().unwrap()]));
-    assert_eq!(ran.code, 0, "{ran:?}");
-
-    let case = folders(&desk.path("record")).remove(0);
-    let recorded = std::fs::read_to_string(case.join("transcript.http")).unwrap();
-    assert!(
-        recorded.contains("\nX-Export-Status: 202\n") && recorded.contains("\nX-Export-Status: 200\n"),
-        "{recorded}"
-    );
-    let of_the_job = recorded.split_inclusive("\n\n### ").filter(|block| block.contains("bulk-submit"));
-    let of_the_job = of_the_job.collect::<String>().trim_end_matches("### ").to_owned();
+    let flags = ["--dialect", "bulk-submit", "--set", "submitter=acme"];
+    let (_desk, case, transcript) = recorded(Personality::BulkSubmit, &flags).await;
+    for status in ["202", "200"] {
+        assert!(transcript.contains(&format!("\nX-Export-Status: {status}\n")), "{transcript}");
+    }
     // The ids in what was sent have substitutes.
     let sent = |line: &str| line.contains("\"Parameters\"");
-    let transcript = of_the_job.lines().map(|line| if sent(line) { "…" } else { line }.to_owned() + "\n");
-    let transcript = transcript.collect::<String>();
-    let toml = "title = \"x\"\nsource = \"recorded\"\ndialect = \"bulk-submit\"\n[settings]\nsubmitter = \"acme\"\n\
-                [expect]\noutcome = \"succeeded\"\n";
-    std::fs::write(case.join("case.toml"), toml).unwrap();
-    std::fs::write(case.join("transcript.http"), transcript).unwrap();
-    problems(&case).await.unwrap();
+    let transcript = of_the_job(&transcript, "bulk-submit");
+    let transcript: String =
+        transcript.lines().map(|line| if sent(line) { "…" } else { line }.to_owned() + "\n").collect();
+    is_a_case(&case, "dialect = \"bulk-submit\"\n[settings]\nsubmitter = \"acme\"", &transcript).await;
 }

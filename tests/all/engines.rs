@@ -1,46 +1,53 @@
 //! The shared suite of the adapters in `orchestrators/`: the same bytes, the same promises, whoever owns the loop.
 
-mod adapters;
-mod kills;
-mod mistakes;
-mod outcomes;
-mod restate_nodes;
-mod secrets;
-mod temporal_server;
-
-use crate::harness::engine::Adapter;
-
-/// A test of each adapter, by its name.
+/// A test for each adapter by its name: `suite!(ADAPTERS => { PATH::{TESTS}, … })`.
 macro_rules! suite {
-    ($($adapter:ident),* => $tests:tt) => { $(suite!(@one $adapter $tests);)* };
-    (@one $adapter:ident { $($test:path as $name:ident),* $(,)? }) => {
-        mod $adapter {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    super::on_a_thread($test, &super::adapters::$adapter).await;
-                }
-            )*
+    ($($adapter:ident),* => $tests:tt) => { $(suite!(@adapter $adapter $tests);)* };
+    (@adapter $adapter:ident { $($($part:ident)::+::{ $($test:ident),* $(,)? }),* $(,)? }) => {
+        mod $adapter { $(suite!(@file $adapter [$($part)::+] $($test)*);)* }
+    };
+    (@file $adapter:ident $path:tt $($test:ident)*) => { $(suite!(@test $adapter $path $test);)* };
+    (@test $adapter:ident [$($path:tt)+] $test:ident) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            crate::engines::on_a_thread($($path)+::$test, &crate::engines::adapters::$adapter).await;
         }
     };
 }
 
+mod adapters;
+mod kills;
+mod mistakes;
+mod newer;
+mod outcomes;
+mod restate_nodes;
+mod secrets;
+mod silent_workers;
+mod temporal_server;
+
+use crate::harness::engine::Adapter;
+
 suite!(node, python, restate, temporal => {
-    super::outcomes::a_good_import_succeeds as a_good_import_succeeds,
-    super::outcomes::rejected_resources_are_told as rejected_resources_are_told,
-    super::outcomes::the_same_id_is_one_import as the_same_id_is_one_import,
-    super::outcomes::a_cancel_while_it_waits as a_cancel_while_it_waits,
-    super::outcomes::several_at_once as several_at_once,
-    super::kills::a_worker_killed_while_it_waits as a_worker_killed_while_it_waits,
-    super::kills::a_worker_killed_in_a_step as a_worker_killed_in_a_step,
-    super::kills::a_worker_killed_in_mid_submit as a_worker_killed_in_mid_submit,
-    super::kills::a_worker_killed_in_mid_submit_where_nobody_can_know as a_worker_killed_in_mid_submit_where_nobody_can_know,
-    super::kills::a_cancel_while_the_kick_off_is_under_way as a_cancel_while_the_kick_off_is_under_way,
-    super::secrets::a_token_goes_to_its_server_and_is_stored_nowhere as a_token_goes_to_its_server_and_is_stored_nowhere,
-    super::secrets::a_wrong_token_pauses_until_it_is_mended as a_wrong_token_pauses_until_it_is_mended,
-    super::mistakes::a_server_that_is_not_allowed_is_refused as a_server_that_is_not_allowed_is_refused,
-    super::mistakes::an_import_that_nobody_began_is_unknown as an_import_that_nobody_began_is_unknown,
-    super::mistakes::a_plan_that_is_gone_is_named as a_plan_that_is_gone_is_named,
+    super::outcomes::{
+        a_good_import_succeeds,
+        rejected_resources_are_told,
+        the_same_id_is_one_import,
+        a_cancel_while_it_waits,
+        several_at_once,
+    },
+    super::kills::{
+        a_worker_killed_while_it_waits,
+        a_worker_killed_in_a_step,
+        a_worker_killed_in_mid_submit,
+        a_worker_killed_in_mid_submit_where_nobody_can_know,
+        a_cancel_while_the_kick_off_is_under_way,
+    },
+    super::secrets::{a_token_goes_to_its_server_and_is_stored_nowhere, a_wrong_token_pauses_until_it_is_mended},
+    super::mistakes::{
+        a_server_that_is_not_allowed_is_refused,
+        an_import_that_nobody_began_is_unknown,
+        a_plan_that_is_gone_is_named,
+    },
 });
 
 /// What can be asked of Obelisk, which takes no credentials, no folder of plans and no second server (its README says why).

@@ -38,6 +38,8 @@ pub(crate) struct EngineServer {
     pub(crate) processes: Vec<Running>,
     /// What adapters call it.
     pub(crate) address: String,
+    /// Starts one of them again, by its number, with what it had stored.
+    pub(crate) again: Box<dyn Fn(usize) -> Running>,
 }
 
 /// An adapter, its engine, and a practice server. May block, so it wants a thread of its own within a runtime.
@@ -178,6 +180,15 @@ impl Place {
         ended.unwrap_or_else(|| panic!("{}: it does not end: {}", self.adapter.name, running.talk()))
     }
 
+    /// Kills the engine's processes in turn. Each comes back with what it had stored before the next one dies.
+    pub(crate) fn kill_the_engine(&mut self) {
+        let engine = self.engine.as_mut().expect("it has a server");
+        for (number, process) in engine.processes.iter_mut().enumerate() {
+            process.kill();
+            *process = (engine.again)(number);
+        }
+    }
+
     /// One intent was one job, and nothing was cancelled.
     #[track_caller]
     pub(crate) fn has_one_job(&self, stored: usize) {
@@ -225,6 +236,22 @@ impl Began<'_> {
         let result = self.result();
         assert_eq!(word(&result["done"]["outcome"]), outcome, "{}: {result}", self.place.adapter.name);
         result["done"].clone()
+    }
+
+    /// It succeeds, and nothing was sent twice on the way.
+    #[track_caller]
+    pub(crate) fn succeeds_with_one_kick_off(&self) {
+        self.ends("succeeded");
+        self.place.has_one_job(2);
+        assert_eq!(self.place.fhir.kick_offs(), 1, "{}: nobody sends it again unasked", self.place.adapter.name);
+    }
+
+    /// Nobody can know whether its kick-off arrived, until a person has looked at the server and adopts the job.
+    #[track_caller]
+    pub(crate) fn is_adopted(&self) {
+        self.pauses("submitunknown");
+        self.decide(&json!({ "Adopt": self.place.fhir.job_urls()[0] }));
+        self.succeeds_with_one_kick_off();
     }
 
     /// It stands still for this reason.

@@ -21,19 +21,26 @@ impl Raw {
 }
 
 pub(crate) fn get(url: &str) -> Raw {
-    send("GET", url)
+    send("GET", url, "")
 }
 
 pub(crate) fn delete(url: &str) -> Raw {
-    send("DELETE", url)
+    send("DELETE", url, "")
 }
 
-fn send(method: &str, url: &str) -> Raw {
+/// Sends JSON, or nothing.
+pub(crate) fn post(url: &str, json: &str) -> Raw {
+    send("POST", url, json)
+}
+
+fn send(method: &str, url: &str, json: &str) -> Raw {
     let url: Url = url.parse().unwrap();
     let authority = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(&authority).unwrap();
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    write!(stream, "{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n").unwrap();
+    let kind = if json.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let head = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n{kind}");
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{json}", json.len()).unwrap();
     let mut text = Vec::new();
     stream.read_to_end(&mut text).unwrap();
     let text = String::from_utf8_lossy(&text);

@@ -45,11 +45,12 @@ fn cluster(home: &Path, count: usize) -> EngineServer {
         "workers": format!("http://127.0.0.1:{workers}"),
         "listen": format!("127.0.0.1:{workers}"),
     });
-    EngineServer { processes, address: address.to_string() }
+    let home = home.to_owned();
+    EngineServer { processes, address: address.to_string(), again: Box::new(move |number| again(&home, number)) }
 }
 
 /// Starts a node again, with what it had stored, and waits until it answers.
-pub(crate) fn again(home: &Path, number: usize) -> Running {
+fn again(home: &Path, number: usize) -> Running {
     let mut process = run(home, number);
     ready(home, number, &mut process);
     process

@@ -14,19 +14,16 @@ const SERVER: &str = "engines/temporal/bin/temporal";
 /// A server with all that it stores in a folder.
 pub(crate) fn start(home: &Path) -> EngineServer {
     let address = format!("127.0.0.1:{}", free_port());
-    EngineServer { processes: vec![run(home, &address)], address }
-}
-
-/// Starts the server again where it was, with what it had stored.
-pub(crate) fn again(home: &Path, address: &str) -> Running {
-    run(home, address)
+    let again = {
+        let (home, address) = (home.to_owned(), address.clone());
+        move |_| run(&home, &address)
+    };
+    EngineServer { processes: vec![again(0)], address, again: Box::new(again) }
 }
 
 fn run(home: &Path, address: &str) -> Running {
-    let program = target().join(SERVER);
-    assert!(program.is_file(), "{} is not installed; run: cargo xtask test", program.display());
     let (ip, port) = address.split_once(':').expect("an address has a port");
-    let mut command = Command::new(program);
+    let mut command = temporal_command();
     command.args(["server", "start-dev", "--ip", ip, "--port", port, "--headless", "--log-level", "error"]);
     // Without its write-ahead log it takes seconds for each of many imports at once.
     command.args(["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]);
@@ -35,4 +32,11 @@ fn run(home: &Path, address: &str) -> Running {
     let server = Running::start(command);
     until("Temporal listens", || TcpStream::connect(address).is_ok());
     server
+}
+
+/// The program, which is the server and its command line.
+pub(crate) fn temporal_command() -> Command {
+    let program = target().join(SERVER);
+    assert!(program.is_file(), "{} is not installed; run: cargo xtask test", program.display());
+    Command::new(program)
 }

@@ -7,11 +7,11 @@ mod engines;
 mod generate;
 mod node;
 mod python;
-mod restate;
 mod run;
 mod rust_code;
 mod set_up;
 mod test;
+mod venv;
 mod workspace;
 
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
 //! The Python package as people get it: a wheel, installed with what is used beside it, and tried on the real engines.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::run::{output, run};
+use crate::run::run;
+use crate::venv::{self, pip, program};
 use crate::workspace::Workspace;
 
 /// The tests, each with the environment that it needs. Prefect and Airflow do not agree on what both need.
@@ -39,22 +39,10 @@ fn wheel(workspace: &Workspace) -> Result<PathBuf> {
     newest.context("maturin built no wheel")
 }
 
-/// An environment with what a file of requirements lists, each by its hash. It is kept until that file changes.
+/// An environment of the packages that a test, or the build, needs.
 fn environment(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let environment = folder(workspace, name);
-    let requirements = sources(workspace).join("requirements").join(format!("{name}.txt"));
-    let (wanted, installed) = (std::fs::read_to_string(&requirements)?, environment.join("installed.txt"));
-    if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
-        return Ok(environment);
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))
-        .context("python3 (3.11) with its venv module is needed")?;
-    run(pip(&environment)
-        .args(["install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"])
-        .arg(&requirements))
-    .with_context(|| format!("{name} cannot be installed: is the package index reached?"))?;
-    println!("{name}: {} packages", output(pip(&environment).args(["list", "--format=freeze"]))?.lines().count());
-    std::fs::write(installed, wanted)?;
+    venv::environment(&environment, &sources(workspace).join(format!("requirements/{name}.txt")))?;
     Ok(environment)
 }
 
@@ -64,14 +52,4 @@ fn folder(workspace: &Workspace, name: &str) -> PathBuf {
 
 fn sources(workspace: &Workspace) -> PathBuf {
     workspace.root.join("tests/engines/python")
-}
-
-fn pip(environment: &Path) -> Command {
-    let mut pip = program(environment, "python");
-    pip.args(["-m", "pip", "--disable-pip-version-check"]);
-    pip
-}
-
-fn program(environment: &Path, name: &str) -> Command {
-    Command::new(environment.join("bin").join(name))
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::run;
 use crate::set_up::{self, WASM};
 use crate::workspace::Workspace;
-use crate::{check, engines, generate, node, python, restate};
+use crate::{check, engines, generate, node, python};
 
 /// The crates that only exist as WebAssembly. Built for the host they would pull in crates, and features of crates,
 /// that nothing else needs.
@@ -29,7 +29,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints of the host", run: lints },
     Step { name: "lints of the components", run: guest_lints },
     Step { name: "documentation", run: documentation },
-    Step { name: "engines", run: engines },
+    Step { name: "engines", run: engines::engines },
     Step { name: "Node package", run: node::package },
     Step { name: "Python package", run: python::python },
     Step { name: "tests", run: tests },
@@ -62,12 +62,6 @@ fn set_up(_: &Workspace) -> Result<()> {
     set_up::wasm_target()?;
     set_up::rust_tools()?;
     set_up::java()
-}
-
-/// The servers of workflow engines that have one.
-fn engines(workspace: &Workspace) -> Result<()> {
-    engines::engines(workspace)?;
-    restate::server(workspace)
 }
 
 fn format(workspace: &Workspace) -> Result<()> {

@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use fhir_import::contract::{Decision, Next, Request, Status, Transition};
-use fhir_import::files::ContentDigest;
+use fhir_import::contract::{Decision, Next, Request, Status};
+use fhir_import::embed::{Answer, Standing, WorkError, Worker};
 use fhir_import::{Call, Clock, SystemClock};
 use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
-
-use crate::worker::Worker;
 
 /// Where the state of an import is.
 const IMPORT: &str = "import";
@@ -17,28 +15,13 @@ const IMPORT: &str = "import";
 /// What Restate keeps of an import.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Stored {
-    /// Which plan; it is kept beside Restate.
-    pub plan: ContentDigest,
-    /// The FHIR server.
-    pub server: String,
-    /// The contract's checkpoint.
-    pub checkpoint: String,
-    /// What is next.
-    pub next: Next,
+    /// Where it stands. The plan is kept beside Restate.
+    #[serde(flatten)]
+    pub at: Standing,
     /// The tick that is waited for. Those that were sent before a decision, or a second start, are void.
     pub turn: u64,
     /// Why it does not go on, if it does not.
     pub mistake: Option<String>,
-}
-
-impl Stored {
-    pub(crate) fn new(plan: ContentDigest, server: String, first: Transition) -> Self {
-        Self { plan, server, checkpoint: first.checkpoint, next: first.next, turn: 0, mistake: None }
-    }
-
-    fn moved(self, to: Transition) -> Self {
-        Self { checkpoint: to.checkpoint, next: to.next, ..self }
-    }
 }
 
 /// The imports of a worker.
@@ -52,14 +35,26 @@ impl Imports {
     }
 
     /// One call of the contract, which is made again when this worker dies, but for a kick-off: that is recovered.
-    async fn go_on(&self, ctx: &ObjectContext<'_>, stored: &Stored) -> Result<Transition, TerminalError> {
-        let call = match stored.next {
+    async fn go_on(&self, ctx: &ObjectContext<'_>, stored: &Stored) -> Result<Standing, TerminalError> {
+        let call = match stored.at.next {
             Next::Submit => claim(ctx, stored).await?,
             Next::Recover => Call::Recover,
             Next::Step | Next::Wait(_) | Next::Paused(_) | Next::Done(_) => Call::Step,
         };
-        let done = ctx.run(async || self.0.call(call, stored).await.map(Json));
+        let done = ctx.run(async || made(ctx.key(), self.0.call(call, &stored.at).await));
         done.name("call").retry_policy(a_few_times()).await.map(Json::into_inner)
+    }
+}
+
+/// What came of a call: said in the worker's log, stored by Restate. An error that trying again does not mend is terminal.
+fn made(id: &str, answer: Result<Answer, WorkError>) -> HandlerResult<Json<Standing>> {
+    match answer {
+        Ok(Answer { at, log }) => {
+            log.iter().for_each(|line| eprintln!("{id} {line}"));
+            Ok(Json(at))
+        }
+        Err(error) if error.may_pass() => Err(error.into()),
+        Err(error) => Err(TerminalError::new(error.to_string()).into()),
     }
 }
 
@@ -88,8 +83,9 @@ impl Imports {
         let stored = match load(&ctx).await? {
             Some(stored) => stored,
             None => {
-                let begun = ctx.run(async || self.0.begin(&request).await.map(Json));
-                begun.name("start").retry_policy(a_few_times()).await?.into_inner()
+                let begun = ctx.run(async || made(ctx.key(), self.0.start(&request).await));
+                let at = begun.name("start").retry_policy(a_few_times()).await?.into_inner();
+                Stored { at, turn: 0, mistake: None }
             }
         };
         schedule(&ctx, stored).await
@@ -100,10 +96,10 @@ impl Imports {
     async fn tick(&self, ctx: ObjectContext<'_>, turn: u64) -> HandlerResult<()> {
         let Some(stored) = load(&ctx).await?.filter(|stored| stored.turn == turn) else { return Ok(()) };
         match self.go_on(&ctx, &stored).await {
-            Ok(transition) => schedule(&ctx, stored.moved(transition)).await,
+            Ok(at) => schedule(&ctx, Stored { at, ..stored }).await,
             Err(error) => {
-                let next = after_mistake(stored.next.clone());
-                ctx.set(IMPORT, Json(Stored { next, mistake: Some(error.message().to_owned()), ..stored }));
+                let mistake = Some(error.message().to_owned());
+                ctx.set(IMPORT, Json(Stored { at: after_mistake(stored.at), mistake, ..stored }));
                 Err(error.into())
             }
         }
@@ -113,12 +109,12 @@ impl Imports {
     #[handler]
     async fn decide(&self, ctx: ObjectContext<'_>, decision: Json<Decision>) -> HandlerResult<()> {
         let mut stored = load(&ctx).await?.ok_or_else(|| unknown(ctx.key()))?;
-        if stored.next == Next::Recover {
-            stored = stored.clone().moved(self.go_on(&ctx, &stored).await?);
+        if stored.at.next == Next::Recover {
+            stored.at = self.go_on(&ctx, &stored).await?;
         }
-        let taken = ctx.run(async || self.0.resolve(&stored, &decision.0).await.map(Json));
-        let transition = taken.name("resolve").retry_policy(a_few_times()).await?.into_inner();
-        schedule(&ctx, stored.moved(transition)).await
+        let taken = ctx.run(async || made(ctx.key(), self.0.resolve(&stored.at, &decision.0).await));
+        let at = taken.name("resolve").retry_policy(a_few_times()).await?.into_inner();
+        schedule(&ctx, Stored { at, ..stored }).await
     }
 
     /// What is stored. Asked for often, so Restate keeps no record of it.
@@ -132,14 +128,15 @@ impl Imports {
     #[handler(journal_retention = "0s")]
     async fn status(&self, ctx: SharedObjectContext<'_>) -> HandlerResult<Json<Status>> {
         let stored = ctx.get::<Json<Stored>>(IMPORT).await?.ok_or_else(|| unknown(ctx.key()))?;
-        self.0.inspect(&stored.0).await.map(Json)
+        let status = self.0.inspect(&stored.0.at).await;
+        Ok(Json(status.map_err(|error| TerminalError::new(error.to_string()))?))
     }
 }
 
 /// Who may submit: the one attempt that wrote its name into the journal. That a submit may have happened is in the state
 /// before the name is, so that whoever ends this invocation by hand does not bring about a second one.
 async fn claim(ctx: &ObjectContext<'_>, stored: &Stored) -> Result<Call, TerminalError> {
-    ctx.set(IMPORT, Json(Stored { next: Next::Recover, ..stored.clone() }));
+    ctx.set(IMPORT, Json(Stored { at: recovered(stored.at.clone()), ..stored.clone() }));
     let name = fastrand::u64(..);
     // Restate's retry limits are not at-most-once: an attempt that died is followed by another one, which finds the name
     // of the first.
@@ -148,8 +145,12 @@ async fn claim(ctx: &ObjectContext<'_>, stored: &Stored) -> Result<Call, Termina
 }
 
 /// Nobody knows whether a kick-off that failed was sent.
-fn after_mistake(next: Next) -> Next {
-    if next == Next::Submit { Next::Recover } else { next }
+fn after_mistake(at: Standing) -> Standing {
+    if at.next == Next::Submit { recovered(at) } else { at }
+}
+
+fn recovered(at: Standing) -> Standing {
+    Standing { next: Next::Recover, ..at }
 }
 
 async fn load(ctx: &ObjectContext<'_>) -> Result<Option<Stored>, TerminalError> {
@@ -160,7 +161,7 @@ async fn load(ctx: &ObjectContext<'_>) -> Result<Option<Stored>, TerminalError> 
 async fn schedule(ctx: &ObjectContext<'_>, stored: Stored) -> HandlerResult<()> {
     let stored = Stored { turn: stored.turn + 1, mistake: None, ..stored };
     ctx.set(IMPORT, Json(stored.clone()));
-    let delay = match stored.next {
+    let delay = match stored.at.next {
         Next::Done(_) | Next::Paused(_) => return Ok(()),
         Next::Wait(wake) => until(ctx, wake.at_ms).await?,
         Next::Step | Next::Submit | Next::Recover => Duration::ZERO,

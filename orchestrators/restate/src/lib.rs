@@ -6,9 +6,7 @@
 mod imports;
 mod restate;
 mod serve;
-mod worker;
 
 pub use imports::{Imports, Stored};
 pub use restate::{Place, Restate};
 pub use serve::serve;
-pub use worker::Worker;

@@ -1,10 +1,12 @@
 //! Restate from outside: its ingress takes calls of handlers, its admin API the addresses of workers.
 
+use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use fhir_import::contract::{Decision, Next, Request, Status};
+use fhir_import::contract::{Decision, Request, Status};
+use fhir_import::embed::{Adapter, Failure, Standstill, Worker};
 use fhir_import::net::{Permission, PhaseLimits, Sender, TlsRoots};
 use http::StatusCode;
 use http_body_util::{BodyExt, Full};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::imports::Stored;
+use crate::serve::serve;
 
 /// Where Restate is, and where it finds the workers.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,49 +58,6 @@ impl Restate {
         self.ask(&url, Some(json!({ "uri": self.place.workers }).to_string())).await.map(drop)
     }
 
-    /// Hands an import to Restate, which drives it from now on. The same id again starts no second one.
-    ///
-    /// # Errors
-    /// What cannot be done, in the words of whoever refused it.
-    pub async fn begin(&self, request: &Request) -> Result<()> {
-        self.call(&request.id, "begin", Some(&request)).await.map(drop)
-    }
-
-    /// Hands in a decision.
-    ///
-    /// # Errors
-    /// What cannot be done, in the words of whoever refused it.
-    pub async fn decide(&self, id: &str, decision: &Decision) -> Result<()> {
-        self.call(id, "decide", Some(&decision)).await.map(drop)
-    }
-
-    /// Where an import stands.
-    ///
-    /// # Errors
-    /// When there is no such import.
-    pub async fn status(&self, id: &str) -> Result<Status> {
-        read(&self.call(id, "status", None::<&()>).await?)
-    }
-
-    /// Waits until an import is over or paused.
-    ///
-    /// # Errors
-    /// When there is no such import, or it cannot go on; the sentence says why.
-    pub async fn result(&self, id: &str) -> Result<Next> {
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let stored: Stored = read(&self.call(id, "look", None::<&()>).await?)?;
-            match (stored.mistake, stored.next) {
-                (Some(mistake), _) => {
-                    bail!("the import stands still: {mistake}. Mend that, then start it again: it goes on where it is")
-                }
-                (None, next @ (Next::Done(_) | Next::Paused(_))) => return Ok(next),
-                (None, _) => tokio::time::sleep(pause).await,
-            }
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
-    }
-
     async fn call(&self, id: &str, handler: &str, input: Option<&impl Serialize>) -> Result<String> {
         if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             bail!("{id:?} is no id of an import: it has 32 hex digits");
@@ -111,10 +71,53 @@ impl Restate {
         let request = if body.is_some() { request.header("content-type", "application/json") } else { request };
         let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
         let answer = self.sender.send(request, Permission::AnyAddress).await;
-        let answer = answer.context("Restate cannot be asked: is it there, and is a worker?")?;
+        let answer =
+            answer.with_context(|| format!("Restate cannot be asked at {url}: is it there, and is a worker?"))?;
         let status = answer.status();
         let text = String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?;
         if status.is_success() { Ok(text) } else { bail!("{}", words(status, &text)) }
+    }
+}
+
+impl Adapter for Restate {
+    /// Sends nothing yet.
+    async fn connect(engine: Option<&str>) -> Result<Self, Failure> {
+        let place = engine.context("FHIR_IMPORT_ENGINE is not set: see the README of this adapter")?;
+        Ok(Self::new(serde_json::from_str(place).context("FHIR_IMPORT_ENGINE")?)?)
+    }
+
+    async fn work(self, worker: Worker, end: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+        Ok(serve(worker, self.place, end).await?)
+    }
+
+    async fn start(&self, request: Request) -> Result<(), Failure> {
+        Ok(self.call(&request.id, "begin", Some(&request)).await.map(drop)?)
+    }
+
+    async fn result(&self, id: &str) -> Result<Standstill, Failure> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let stored: Stored = read(&self.call(id, "look", None::<&()>).await?)?;
+            if let Some(mistake) = stored.mistake {
+                return Err(format!(
+                    "the import stands still: {mistake}. Mend that, then start it again: it goes on where it is"
+                )
+                .into());
+            }
+            if let Some(standstill) = stored.at.standstill() {
+                return Ok(standstill);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn resolve(&self, id: &str, decision: Decision) -> Result<(), Failure> {
+        Ok(self.call(id, "decide", Some(&decision)).await.map(drop)?)
+    }
+
+    async fn status(&self, id: &str) -> Result<Option<Status>, Failure> {
+        Ok(read(&self.call(id, "status", None::<&()>).await?)?)
     }
 }
 

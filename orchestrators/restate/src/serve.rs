@@ -4,12 +4,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use fhir_import::embed::Worker;
 use restate_sdk::prelude::{Endpoint, HttpServer};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::imports::Imports;
 use crate::restate::{Place, Restate};
-use crate::worker::Worker;
 
 /// Takes work until `end`. Says `ready` once Restate knows where.
 ///

@@ -4,11 +4,9 @@
 //! [`Temporal`] is all that a program needs; `main.rs` is one.
 
 mod calls;
-mod standing;
 mod temporal;
 mod workflow;
 
-pub use calls::Calls;
-pub use standing::{Decided, Given, Progress, Standing};
-pub use temporal::{Standstill, TASK_QUEUE, Temporal};
-pub use workflow::Import;
+pub use calls::{Calls, Decided};
+pub use temporal::{TASK_QUEUE, Temporal};
+pub use workflow::{Given, Import, Progress};

@@ -1,10 +1,12 @@
 //! What a program does with imports in Temporal: hand them over, ask about them, decide, and take work.
 
+use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use fhir_import::contract::{Decision, Next, Pause, Report, Request};
-use serde::Serialize;
+use anyhow::{Context, Result, anyhow};
+use fhir_import::Engine;
+use fhir_import::contract::{Decision, Request, Status};
+use fhir_import::embed::{Adapter, Failure, Plans, Standstill, Worker};
 use temporalio_client::envconfig::LoadClientConfigProfileOptions;
 use temporalio_client::errors::{WorkflowGetResultError, WorkflowQueryError, WorkflowStartError, WorkflowUpdateError};
 use temporalio_client::{
@@ -12,11 +14,10 @@ use temporalio_client::{
     WorkflowIdReusePolicy, WorkflowQueryOptions, WorkflowStartOptions,
 };
 use temporalio_common::error::IncomingError;
-use temporalio_sdk::{Runtime, Worker, WorkerOptions};
+use temporalio_sdk::{Runtime, WorkerOptions};
 
 use crate::calls::{BEAT, Calls};
-use crate::standing::{Given, Progress};
-use crate::workflow::Import;
+use crate::workflow::{Given, Import, Progress};
 
 /// Where workers look for imports.
 pub const TASK_QUEUE: &str = "fhir-import";
@@ -28,16 +29,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long work waits for a worker that had it before, and may be dead.
 const STICKY: Duration = Duration::from_secs(5);
 
-/// An import that does not go on by itself.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Standstill {
-    /// It is over.
-    Done(Box<Report>),
-    /// A person, or a credential, is needed.
-    Paused(Pause),
-}
-
 /// A connection to Temporal.
 pub struct Temporal {
     client: Client,
@@ -45,16 +36,13 @@ pub struct Temporal {
     runtime: Runtime,
 }
 
-impl Temporal {
+impl Adapter for Temporal {
     /// Connects as the `TEMPORAL_*` variables say, or to this address.
-    ///
-    /// # Errors
-    /// When nothing answers there.
-    pub async fn connect(address: Option<&str>) -> Result<Self> {
+    async fn connect(engine: Option<&str>) -> Result<Self, Failure> {
         let runtime = Runtime::from_current_tokio(Default::default())?;
         let (mut connection, client) = ClientOptions::load_from_config(LoadClientConfigProfileOptions::default())
             .map_err(|error| anyhow!("the TEMPORAL_* variables, or temporal.toml, cannot be used: {error}"))?;
-        if let Some(address) = address {
+        if let Some(address) = engine {
             connection.target = url(address)?;
         }
         connection.connect_timeout = Some(CONNECT);
@@ -67,90 +55,81 @@ impl Temporal {
         Ok(Self { client: Client::new(connection, client)?, address, runtime })
     }
 
-    /// Hands over an import. The same id again starts nothing.
-    ///
-    /// # Errors
-    /// When Temporal does not take it.
-    pub async fn start(&self, request: Request) -> Result<()> {
-        let options = WorkflowStartOptions::new(TASK_QUEUE, workflow_id(&request.id))
-            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
-            .build();
-        match self.client.start_workflow(Import::run, Given::Request(Box::new(request)), options).await {
-            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
-            Err(error) => Err(error).with_context(|| format!("Temporal at {} did not take the import", self.address)),
-        }
-    }
-
-    /// Waits until an import is over, or waits for a decision.
-    ///
-    /// # Errors
-    /// When it is not known, failed, or is stuck: the words of the worker.
-    pub async fn result(&self, id: &str) -> Result<Standstill> {
-        let handle = self.handle(id);
-        tokio::select! {
-            over = handle.get_result(WorkflowGetResultOptions::default()) => match over {
-                Ok(report) => Ok(Standstill::Done(Box::new(report))),
-                Err(WorkflowGetResultError::Failed(error)) => Err(anyhow!("{}", words(&error))),
-                Err(WorkflowGetResultError::NotFound(_)) => Err(self.unknown(id)),
-                Err(error) => Err(error).with_context(|| format!("asking Temporal at {}", self.address)),
-            },
-            paused = paused(&handle) => paused.map(Standstill::Paused),
-        }
-    }
-
-    /// Takes a decision, and waits until it was taken.
-    ///
-    /// # Errors
-    /// When it is refused: the words of the component.
-    pub async fn resolve(&self, id: &str, decision: Decision) -> Result<()> {
-        let options = WorkflowExecuteUpdateOptions::default();
-        match self.handle(id).execute_update(Import::decide, decision, options).await {
-            Ok(()) => Ok(()),
-            Err(WorkflowUpdateError::Failed(failure)) => bail!("{}", failure.message),
-            Err(WorkflowUpdateError::NotFound(_)) => Err(self.unknown(id).context("nothing can be decided")),
-            Err(error) => Err(error).with_context(|| format!("asking Temporal at {}", self.address)),
-        }
-    }
-
-    /// Where an import stands. A worker must run to answer.
-    ///
-    /// # Errors
-    /// When it is not known, or nobody answers.
-    pub async fn progress(&self, id: &str) -> Result<Progress> {
-        match look(&self.handle(id)).await {
-            Ok(progress) => Ok(progress),
-            Err(WorkflowQueryError::NotFound(_)) => Err(self.unknown(id)),
-            Err(error) => Err(error).context("no worker answers: start one"),
-        }
-    }
-
-    /// Takes work until the process is asked to terminate; calls under way are ended first.
-    ///
-    /// # Errors
-    /// When Temporal refuses this worker.
-    pub async fn work(self, calls: Calls) -> Result<()> {
+    async fn work(self, worker: Worker, end: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
         let options = WorkerOptions::new(TASK_QUEUE)
             .register_workflow::<Import>()?
-            .register_activities(calls)
+            .register_activities(Calls::new(worker))
             .max_heartbeat_throttle_interval(BEAT)
             .sticky_queue_schedule_to_start_timeout(STICKY)
             .build();
-        let mut worker = Worker::new(&self.runtime, self.client, options)?;
+        let mut worker = temporalio_sdk::Worker::new(&self.runtime, self.client, options)?;
         let stop = worker.shutdown_handle();
         tokio::spawn(async move {
-            terminated().await;
+            end.await;
             stop();
         });
         eprintln!("ready: takes imports from {} (task queue {TASK_QUEUE})", self.address);
         Ok(worker.run().await?)
     }
 
+    async fn start(&self, request: Request) -> Result<(), Failure> {
+        let options = WorkflowStartOptions::new(TASK_QUEUE, workflow_id(&request.id))
+            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
+            .build();
+        match self.client.start_workflow(Import::run, Given::Request(Box::new(request)), options).await {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    async fn result(&self, id: &str) -> Result<Standstill, Failure> {
+        let handle = self.handle(id);
+        tokio::select! {
+            over = handle.get_result(WorkflowGetResultOptions::default()) => match over {
+                Ok(report) => Ok(Standstill::Done(report)),
+                Err(WorkflowGetResultError::Failed(error)) => Err(words(&error).into()),
+                Err(WorkflowGetResultError::NotFound(_)) => Err(self.unknown(id)),
+                Err(error) => Err(self.failed(error)),
+            },
+            paused = paused(&handle) => paused,
+        }
+    }
+
+    async fn resolve(&self, id: &str, decision: Decision) -> Result<(), Failure> {
+        let options = WorkflowExecuteUpdateOptions::default();
+        match self.handle(id).execute_update(Import::decide, decision, options).await {
+            Ok(()) => Ok(()),
+            Err(WorkflowUpdateError::Failed(failure)) => Err(failure.message.into()),
+            Err(WorkflowUpdateError::NotFound(_)) => Err(self.unknown(id)),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// By the component, from what Temporal stored and the plan. A worker must run to answer.
+    async fn status(&self, id: &str) -> Result<Option<Status>, Failure> {
+        match look(&self.handle(id)).await {
+            Ok(Progress::Starting) => Ok(None),
+            Ok(Progress::Stuck { why, .. }) => Err(why.into()),
+            Ok(Progress::Driven(at) | Progress::Paused(at)) => {
+                Ok(Some(Plans::from_env()?.inspect(&Engine::new()?, &at).await?))
+            }
+            Err(WorkflowQueryError::NotFound(_)) => Err(self.unknown(id)),
+            Err(error) => Err(anyhow::Error::from(error).context("no worker answers: start one").into()),
+        }
+    }
+}
+
+impl Temporal {
     fn handle(&self, id: &str) -> WorkflowHandle<Client, Import> {
         self.client.get_workflow_handle::<Import>(workflow_id(id))
     }
 
-    fn unknown(&self, id: &str) -> anyhow::Error {
-        anyhow!("Temporal at {} knows no unfinished import {id}: start it, or look at its id", self.address)
+    fn unknown(&self, id: &str) -> Failure {
+        format!("Temporal at {} knows no unfinished import {id}: start it, or look at its id", self.address).into()
+    }
+
+    fn failed(&self, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+        anyhow::Error::from(error).context(format!("asking Temporal at {}", self.address)).into()
     }
 }
 
@@ -169,39 +148,19 @@ async fn look(handle: &WorkflowHandle<Client, Import>) -> Result<Progress, Workf
 }
 
 /// Ends when the import waits for a decision, or is stuck. While no worker answers, it goes on looking.
-async fn paused(handle: &WorkflowHandle<Client, Import>) -> Result<Pause> {
+async fn paused(handle: &WorkflowHandle<Client, Import>) -> Result<Standstill, Failure> {
     loop {
         match look(handle).await {
-            Ok(Progress::Paused(at)) => {
-                if let Next::Paused(pause) = at.next {
-                    return Ok(pause);
-                }
-            }
-            Ok(Progress::Stuck { why, .. }) => bail!("{why}"),
-            Ok(Progress::Starting | Progress::Driven(_)) | Err(_) => {}
+            Ok(Progress::Paused(at)) => return Ok(at.standstill().expect("it is paused")),
+            Ok(Progress::Stuck { why, .. }) => return Err(why.into()),
+            Ok(Progress::Starting | Progress::Driven(_)) | Err(_) => tokio::time::sleep(LOOK).await,
         }
-        tokio::time::sleep(LOOK).await;
     }
 }
 
 /// What the worker said, without what Temporal says around it.
 fn words(error: &IncomingError) -> &str {
     error.cause().map_or(error.failure().message.as_str(), words)
-}
-
-#[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut asked = signal(SignalKind::terminate()).expect("signals can be listened to");
-    tokio::select! {
-        _ = asked.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminated() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 #[cfg(test)]

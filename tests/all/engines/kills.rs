@@ -1,66 +1,70 @@
 //! Workers that die: another one goes on, and one intent stays one job.
 
+use std::time::Duration;
+
+use fhir_import::contract::Request;
 use fhir_import_sandbox::{Endpoint, Personality};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::engine::{Adapter, Place};
-use crate::harness::running::until;
+use crate::harness::running::{Running, until};
 
 pub(super) fn a_worker_killed_while_it_waits(adapter: &'static Adapter) {
-    let place = Place::new(adapter, Personality::Hapi, json!({ "retry_after": "1", "polls_until_done": 2 }));
+    killed_after_a_poll(adapter, json!({ "retry_after": "1", "polls_until_done": 2 }));
+}
+
+pub(super) fn a_worker_killed_in_a_step(adapter: &'static Adapter) {
+    let late = json!({ "on": "poll", "nth": 1, "action": { "delay-ms": 60_000 } });
+    killed_after_a_poll(adapter, json!({ "retry_after": "1", "faults": [late] }));
+}
+
+/// The worker dies when the server has its first poll, answered or not.
+fn killed_after_a_poll(adapter: &'static Adapter, script: Value) {
+    let place = Place::new(adapter, Personality::Hapi, script);
     let mut first = place.worker();
     let import = place.begin(&place.request());
     until("the job is asked for", || place.fhir.polls() > 0);
     first.kill();
     let _second = place.worker();
-    import.ends("succeeded");
-    place.has_one_job(2);
-    assert_eq!(place.fhir.kick_offs(), 1);
-}
-
-pub(super) fn a_worker_killed_in_a_step(adapter: &'static Adapter) {
-    let late = json!({ "on": "poll", "nth": 1, "action": { "delay-ms": 60_000 } });
-    let place = Place::new(adapter, Personality::Hapi, json!({ "retry_after": "1", "faults": [late] }));
-    let mut first = place.worker();
-    let import = place.begin(&place.request());
-    until("a poll is under way", || place.fhir.polls() > 0);
-    first.kill();
-    let _second = place.worker();
-    import.ends("succeeded");
-    place.has_one_job(2);
-    assert_eq!(place.fhir.kick_offs(), 1);
-}
-
-/// The server has the kick-off, and its answer is outstanding.
-fn killed_in_mid_submit(adapter: &'static Adapter, personality: Personality) -> Place {
-    let late = json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": 60_000 } });
-    Place::new(adapter, personality, json!({ "retry_after": "1", "faults": [late] }))
+    import.succeeds_with_one_kick_off();
 }
 
 pub(super) fn a_worker_killed_in_mid_submit(adapter: &'static Adapter) {
-    let place = killed_in_mid_submit(adapter, Personality::SameBytes);
-    let mut first = place.worker();
-    let import = place.begin(&place.request());
-    until("the kick-off is there", || place.fhir.stored() == 2);
-    first.kill();
-    let _second = place.worker();
-    import.ends("succeeded");
+    let (place, _second, request) = killed_in_mid_submit(adapter, Personality::SameBytes, |_| {});
+    place.known(&request).ends("succeeded");
     place.has_one_job(2);
 }
 
 pub(super) fn a_worker_killed_in_mid_submit_where_nobody_can_know(adapter: &'static Adapter) {
-    let place = killed_in_mid_submit(adapter, Personality::Hapi);
-    let mut first = place.worker();
-    let import = place.begin(&place.request());
-    until("the kick-off is there", || place.fhir.stored() == 2);
+    let (place, _second, request) = killed_in_mid_submit(adapter, Personality::Hapi, |_| {});
+    place.known(&request).is_adopted();
+}
+
+/// A worker dies with its kick-off under way, after what else is to die, and another one is there.
+pub(super) fn killed_in_mid_submit(
+    adapter: &'static Adapter,
+    personality: Personality,
+    kill: fn(&mut Place),
+) -> (Place, Running, Request) {
+    let (mut place, mut first, request) = in_mid_submit(adapter, personality, Duration::from_mins(1));
+    kill(&mut place);
     first.kill();
-    let _second = place.worker();
-    import.pauses("submitunknown");
-    assert_eq!(place.fhir.kick_offs(), 1, "nobody sends it again unasked");
-    import.decide(&json!({ "Adopt": place.fhir.job_urls()[0] }));
-    import.ends("succeeded");
-    place.has_one_job(2);
-    assert_eq!(place.fhir.kick_offs(), 1);
+    let second = place.worker();
+    (place, second, request)
+}
+
+/// An import whose kick-off the server has, and answers so late.
+pub(super) fn in_mid_submit(
+    adapter: &'static Adapter,
+    personality: Personality,
+    late: Duration,
+) -> (Place, Running, Request) {
+    let late = json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": late.as_millis() as u64 } });
+    let place = Place::new(adapter, personality, json!({ "retry_after": "1", "faults": [late] }));
+    let (worker, request) = (place.worker(), place.request());
+    place.begin(&request);
+    until("the kick-off is there", || place.fhir.stored() == 2);
+    (place, worker, request)
 }
 
 pub(super) fn a_cancel_while_the_kick_off_is_under_way(adapter: &'static Adapter) {

@@ -4,7 +4,27 @@ use fhir_import_sandbox::Personality;
 use serde_json::json;
 
 use crate::harness::engine::{Adapter, Place};
-use crate::harness::running::until;
+use crate::harness::running::{LONG, Running, until};
+
+// Node and Python have no server of their own.
+suite!(restate, temporal => { super::{an_engine_that_cannot_be_reached_is_named} });
+
+fn an_engine_that_cannot_be_reached_is_named(adapter: &'static Adapter) {
+    let mut place = Place::new(adapter, Personality::Hapi, json!({}));
+    let engine = place.engine.as_mut().unwrap();
+    engine.processes.iter_mut().for_each(Running::kill);
+    let address = engine.address.clone();
+    let request = place.request();
+    let commands = [place.command(["worker"]), place.command(["result", &request.id])];
+    let started = place.hand(["start"], &serde_json::to_string(&request).unwrap());
+    let others = commands.map(|command| Running::start(command).left_within(LONG).unwrap());
+    for ran in others.into_iter().chain([started]) {
+        assert_eq!(ran.code, 1, "{ran:?}");
+        // Restate's is a record of several; the message has the one that was asked.
+        let is_named = |part: &str| part.contains("127.0.0.1:") && ran.stderr.contains(part);
+        assert!(address.split('"').any(is_named), "{address}: {ran:?}");
+    }
+}
 
 pub(super) fn a_server_that_is_not_allowed_is_refused(adapter: &'static Adapter) {
     let place = Place::new(adapter, Personality::Hapi, json!({}));
@@ -42,6 +62,6 @@ pub(super) fn a_plan_that_is_gone_is_named(adapter: &'static Adapter) {
     assert!(result.stderr.contains("plan"), "{result:?}");
 }
 
-fn is_plan(path: &std::path::Path) -> bool {
+pub(super) fn is_plan(path: &std::path::Path) -> bool {
     path.file_name().is_some_and(|name| name == "plan") || path.extension().is_some_and(|end| end == "plan")
 }

@@ -1,65 +1,44 @@
 //! Temporal's own server dies, too; and a hospital's night is hundreds of imports at once.
 
+use std::time::Duration;
+
 use fhir_import_sandbox::{Fate, Personality};
 use serde_json::json;
 
-use super::adapters::temporal;
-use super::on_a_thread;
+use super::kills;
 use crate::harness::engine::{Adapter, Place};
 use crate::harness::running::until;
-use crate::harness::temporal::again;
 
 /// Imports of a night.
 const NIGHT: usize = 200;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_server_killed_while_an_import_waits() {
-    on_a_thread(while_it_waits, &temporal).await;
-}
+suite!(temporal => {
+    super::{
+        the_server_killed_while_an_import_waits,
+        the_server_killed_in_mid_submit,
+        two_hundred_imports_at_once_and_a_worker_killed_among_them,
+    },
+});
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_server_killed_in_mid_submit() {
-    on_a_thread(in_mid_submit, &temporal).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_imports_at_once_and_a_worker_killed_among_them() {
-    on_a_thread(a_night, &temporal).await;
-}
-
-/// Kills the engine's server, and starts it again where it was.
-fn kill_and_restart(place: &mut Place) {
-    let home = place.path("engine");
-    let engine = place.engine.as_mut().unwrap();
-    engine.processes[0].kill();
-    engine.processes = vec![again(&home, &engine.address)];
-}
-
-fn while_it_waits(adapter: &'static Adapter) {
+fn the_server_killed_while_an_import_waits(adapter: &'static Adapter) {
     let mut place = Place::new(adapter, Personality::Hapi, json!({ "retry_after": "1", "polls_until_done": 2 }));
     let _worker = place.worker();
     let request = place.request();
     place.begin(&request);
     until("the job is asked for", || place.fhir.polls() > 0);
-    kill_and_restart(&mut place);
-    place.known(&request).ends("succeeded");
-    place.has_one_job(2);
-    assert_eq!(place.fhir.kick_offs(), 1);
+    place.kill_the_engine();
+    place.known(&request).succeeds_with_one_kick_off();
 }
 
-fn in_mid_submit(adapter: &'static Adapter) {
-    let late = json!({ "on": "kick-off", "nth": 1, "action": { "accept-then-delay-ms": 3_000 } });
-    let mut place = Place::new(adapter, Personality::SameBytes, json!({ "retry_after": "1", "faults": [late] }));
-    let _worker = place.worker();
-    let request = place.request();
-    place.begin(&request);
-    until("the kick-off is there", || place.fhir.stored() == 2);
-    kill_and_restart(&mut place);
+fn the_server_killed_in_mid_submit(adapter: &'static Adapter) {
+    let late = Duration::from_secs(3);
+    let (mut place, _worker, request) = kills::in_mid_submit(adapter, Personality::SameBytes, late);
+    place.kill_the_engine();
     place.known(&request).ends("succeeded");
     place.has_one_job(2);
 }
 
-fn a_night(adapter: &'static Adapter) {
+fn two_hundred_imports_at_once_and_a_worker_killed_among_them(adapter: &'static Adapter) {
     let place = Place::new(adapter, Personality::SameBytes, json!({ "retry_after": "1", "polls_until_done": 1 }));
     let mut first = place.worker();
     let _second = place.worker();
