@@ -1,14 +1,16 @@
 //! The shared suite of the adapters in `orchestrators/`: the same bytes, the same promises, whoever owns the loop.
 
-/// A test for each adapter by its name: `suite!(ADAPTERS => { PATH::{TESTS}, … })`.
+/// A test for each adapter by its name: `suite!(ADAPTERS => { PATH::{TESTS}, … })`, or with an attribute for one adapter.
 macro_rules! suite {
-    ($($adapter:ident),* => $tests:tt) => { $(suite!(@adapter $adapter $tests);)* };
-    (@adapter $adapter:ident { $($($part:ident)::+::{ $($test:ident),* $(,)? }),* $(,)? }) => {
-        mod $adapter { $(suite!(@file $adapter [$($part)::+] $($test)*);)* }
+    (#[$said:meta] $adapter:ident => $tests:tt) => { suite!(@adapter [#[$said]] $adapter $tests); };
+    ($($adapter:ident),* => $tests:tt) => { $(suite!(@adapter [] $adapter $tests);)* };
+    (@adapter $said:tt $adapter:ident { $($($part:ident)::+::{ $($test:ident),* $(,)? }),* $(,)? }) => {
+        mod $adapter { $(suite!(@file $said $adapter [$($part)::+] $($test)*);)* }
     };
-    (@file $adapter:ident $path:tt $($test:ident)*) => { $(suite!(@test $adapter $path $test);)* };
-    (@test $adapter:ident [$($path:tt)+] $test:ident) => {
+    (@file $said:tt $adapter:ident $path:tt $($test:ident)*) => { $(suite!(@test $said $adapter $path $test);)* };
+    (@test [$($said:tt)*] $adapter:ident [$($path:tt)+] $test:ident) => {
         #[tokio::test(flavor = "multi_thread")]
+        $($said)*
         async fn $test() {
             crate::engines::on_a_thread($($path)+::$test, &crate::engines::adapters::$adapter).await;
         }
@@ -19,6 +21,7 @@ mod adapters;
 mod kills;
 mod mistakes;
 mod newer;
+mod obelisk_server;
 mod outcomes;
 mod restate_nodes;
 mod secrets;
@@ -50,35 +53,29 @@ suite!(node, python, restate, temporal => {
     },
 });
 
-/// What can be asked of Obelisk, which takes no credentials, no folder of plans and no second server (its README says why).
-macro_rules! obelisk {
-    ($($test:path as $name:ident),* $(,)?) => {
-        mod obelisk {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                #[ignore = "Obelisk is built for half an hour: cargo xtask obelisk runs it"]
-                async fn $name() {
-                    super::on_a_thread($test, &super::adapters::obelisk).await;
-                }
-            )*
-        }
-    };
-}
-
-obelisk!(
-    super::outcomes::a_good_import_succeeds as a_good_import_succeeds,
-    super::outcomes::rejected_resources_are_told as rejected_resources_are_told,
-    super::outcomes::the_same_id_is_one_import as the_same_id_is_one_import,
-    super::outcomes::a_cancel_while_it_waits as a_cancel_while_it_waits,
-    super::outcomes::several_at_once as several_at_once,
-    super::kills::a_worker_killed_while_it_waits as a_worker_killed_while_it_waits,
-    super::kills::a_worker_killed_in_a_step as a_worker_killed_in_a_step,
-    super::kills::a_worker_killed_in_mid_submit as a_worker_killed_in_mid_submit,
-    super::kills::a_worker_killed_in_mid_submit_where_nobody_can_know
-        as a_worker_killed_in_mid_submit_where_nobody_can_know,
-    super::kills::a_cancel_while_the_kick_off_is_under_way as a_cancel_while_the_kick_off_is_under_way,
-    super::mistakes::an_import_that_nobody_began_is_unknown as an_import_that_nobody_began_is_unknown,
-);
+// What can be asked of Obelisk, which takes no credentials, no folder of plans and no second server (its README says why).
+suite!(#[ignore = "Obelisk is built for half an hour: cargo xtask obelisk"] obelisk => {
+    super::outcomes::{
+        a_good_import_succeeds,
+        rejected_resources_are_told,
+        the_same_id_is_one_import,
+        a_cancel_while_it_waits,
+        several_at_once,
+    },
+    super::kills::{
+        a_worker_killed_while_it_waits,
+        a_worker_killed_in_a_step,
+        a_worker_killed_in_mid_submit,
+        a_worker_killed_in_mid_submit_where_nobody_can_know,
+        a_cancel_while_the_kick_off_is_under_way,
+    },
+    super::mistakes::{an_import_that_nobody_began_is_unknown},
+    super::obelisk_server::{
+        a_server_that_is_not_allowed_sees_nothing,
+        no_resource_is_stored,
+        a_decision_that_cannot_be_taken_changes_nothing,
+    },
+});
 
 /// The suite blocks; the practice servers live in the runtime this is called from.
 async fn on_a_thread(test: fn(&'static Adapter), adapter: &'static Adapter) {

@@ -35,6 +35,8 @@ mod identity;
 mod journeys;
 /// `kill -9` of the command line, round the one dangerous write and anywhere else.
 mod kills;
+/// That Obelisk can load what it is given.
+mod obelisk;
 /// A server that nothing here knows, described by an operator's file alone.
 mod own_dialect;
 /// Bugs that other tools had, each with a test of its name.

@@ -1,4 +1,4 @@
-//! The house tasks: `cargo xtask demo | test | check | engines | python | gen [--check] | counts | simulate`.
+//! The house tasks: `cargo xtask demo | test | check | engines | python | obelisk | gen [--check] | counts | simulate`.
 
 mod check;
 mod counts;
@@ -6,6 +6,7 @@ mod demo;
 mod engines;
 mod generate;
 mod node;
+mod obelisk;
 mod python;
 mod run;
 mod rust_code;
@@ -31,6 +32,7 @@ Tasks:
   simulate [--jobs N] [--seed S] | --replay SEED | --corpus FOLDER
                  whole imports in one process with faults from a seed, judged by what the server saw
   python         the Python package and its examples, built, installed and tried on the real engines
+  obelisk        builds Obelisk (half an hour, once) and tries its adapter on it; not part of `test`
   counts         sizes of the components, crates, lengths of functions";
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn task(args: &[&str]) -> Result<ExitCode> {
         ["gen"] => generate::write(&Workspace::find()?).map(done),
         ["gen", "--check"] => generate::compare(&Workspace::find()?).map(done),
         ["python"] => python::python(&Workspace::find()?).map(done),
+        ["obelisk"] => obelisk::obelisk(&Workspace::find()?).map(done),
         ["counts"] => counts::counts(&Workspace::find()?).map(done),
         ["simulate", rest @ ..] => simulate(&Workspace::find()?, rest),
         ["help" | "--help" | "-h"] => {
