@@ -86,7 +86,7 @@ impl Adapter for Temporal {
         let handle = self.handle(id);
         tokio::select! {
             over = handle.get_result(WorkflowGetResultOptions::default()) => match over {
-                Ok(report) => Ok(Standstill::Done(report)),
+                Ok(report) => Ok(Standstill::Done(Box::new(report))),
                 Err(WorkflowGetResultError::Failed(error)) => Err(words(&error).into()),
                 Err(WorkflowGetResultError::NotFound(_)) => Err(self.unknown(id)),
                 Err(error) => Err(self.failed(error)),

@@ -66,7 +66,7 @@ pub trait Adapter: Sized {
 #[serde(rename_all = "kebab-case")]
 pub enum Standstill {
     /// It is over.
-    Done(Report),
+    Done(Box<Report>),
     /// A person, or a credential, is needed.
     Paused(Pause),
 }
@@ -76,7 +76,7 @@ impl Standing {
     #[must_use]
     pub fn standstill(&self) -> Option<Standstill> {
         match &self.next {
-            Next::Done(report) => Some(Standstill::Done(report.clone())),
+            Next::Done(report) => Some(Standstill::Done(Box::new(report.clone()))),
             Next::Paused(pause) => Some(Standstill::Paused(pause.clone())),
             Next::Step | Next::Submit | Next::Recover | Next::Wait(_) => None,
         }
