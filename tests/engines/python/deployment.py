@@ -45,7 +45,7 @@ SETTINGS = {
 
 
 class Deployment:
-    """Airflow with the example's DAG. It takes the environment's secrets as workers do."""
+    """Airflow with the example's DAG. Secrets are in its environment, as workers have them."""
 
     def __init__(self, home: Path, **secret: str) -> None:
         self.home = home
@@ -75,7 +75,8 @@ class Deployment:
 
     def _begin(self) -> None:
         command = [str(AIRFLOW), "db", "migrate"]
-        ran = subprocess.run(command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        ran = subprocess.run(command, env=self._env, timeout=START_LIMIT, **out)
         assert ran.returncode == 0, ran.stdout
         for name in PARTS:
             self.start(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -76,6 +77,7 @@ class Practice:
         self._server.kill()
         self._server.wait()
         self._server.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def kick_offs(self) -> int:
