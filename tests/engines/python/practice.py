@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -14,7 +15,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Optional
 
-PATIENTS = "".join(json.dumps({"resourceType": "Patient", "id": f"p{n}"}) + "\n" for n in range(3))
+# Seen at its server only, and in the files only; an engine stores neither.
+TOKEN, CONTENT = CANARIES = "canary-token-9d1c6f", "Canarysurname"
+PATIENTS = "".join(
+    json.dumps({"resourceType": "Patient", "id": f"p{n}", "name": [{"family": CONTENT}]}) + "\n" for n in range(3)
+)
 LIMIT = 30
 
 
@@ -30,14 +35,19 @@ class Came(NamedTuple):
         return self.method == "POST" and "$import" in self.path
 
 
-def until(what: Callable[[], Any], limit: float = LIMIT) -> Any:
+def until(what: Callable[[], Any], limit: float = LIMIT, pause: float = 0.02) -> Any:
     """Looks again and again, and gives up."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
         if seen := what():
             return seen
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"not seen within {limit} s: {what}")
+
+
+def found(text: str, folder: Path, names: str = "*") -> List[Path]:
+    """The files below a folder in which a text stands."""
+    return [path for path in folder.rglob(names) if path.is_file() and text.encode() in path.read_bytes()]
 
 
 class Practice:
@@ -67,6 +77,7 @@ class Practice:
         self._server.kill()
         self._server.wait()
         self._server.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def kick_offs(self) -> int:
