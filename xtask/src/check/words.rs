@@ -28,7 +28,7 @@ const BANNED: &[Banned] = &[
     word("TODO", OPEN),
     word("FIXME", OPEN),
     word("XXX", OPEN),
-    anywhere("#[ignore", "a test that does not run proves nothing"),
+    anywhere("#[ignore", "a test that no run has: name the task that runs it"),
     word("pooling", SPELLING),
     word("asyn", SPELLING),
     word("manifesto", SPELLING),
@@ -58,7 +58,7 @@ pub fn words(house: &House<'_>) -> Result<Verdict> {
     for file in files {
         seen += 1;
         for (number, line) in file.text.lines().enumerate() {
-            let banned = BANNED.iter().filter(|banned| banned.is_in(line));
+            let banned = BANNED.iter().filter(|banned| banned.is_in(line) && !runs_elsewhere(line));
             let why = banned.map(|banned| format!("{:?} is {}", banned.text, banned.why));
             let why = why.chain(foreign_registry(file, line));
             faults.extend(why.map(|why| format!("{}:{}: {why}", file.path, number + 1)));
@@ -75,6 +75,11 @@ impl Banned {
             !self.whole_word || !(before.ends_with(is_part) || after.starts_with(is_part))
         })
     }
+}
+
+/// A test that is too long for every run, and says which task runs it.
+fn runs_elsewhere(line: &str) -> bool {
+    line.contains("#[ignore = ") && line.contains("cargo xtask ")
 }
 
 /// A mirror of one machine must not become everybody's: not in a lock, not in a build file.
@@ -100,5 +105,11 @@ mod tests {
         assert!(word("asyn", "").is_in("an asyn answer"));
         assert!(!word("asyn", "").is_in("an async answer"));
         assert!(anywhere("/tmp/", "").is_in("see \"/tmp/x\""));
+    }
+
+    #[test]
+    fn a_test_that_is_left_out_names_the_task_that_runs_it() {
+        assert!(runs_elsewhere(r#"#[ignore = "half an hour: cargo xtask obelisk"]"#));
+        assert!(!runs_elsewhere(r#"#[ignore = "it fails"]"#));
     }
 }
