@@ -16,7 +16,7 @@ pub fn environment(folder: &Path, requirements: &Path) -> Result<()> {
         return Ok(());
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))
-        .context("python3 (3.11) with its venv module is needed")?;
+        .context("python3 (3.11 to 3.13) with its venv module is needed")?;
     let install = ["install", "--quiet", "--require-hashes", "--only-binary", ":all:", "--requirement"];
     run(pip(folder).args(install).arg(requirements))
         .with_context(|| format!("{} cannot be installed: is the package index reached?", requirements.display()))?;
