@@ -74,6 +74,7 @@ suite!(#[ignore = "Obelisk is built for half an hour: cargo xtask obelisk"] obel
         a_server_that_is_not_allowed_sees_nothing,
         no_resource_is_stored,
         a_decision_that_cannot_be_taken_changes_nothing,
+        a_stop_in_good_order_makes_a_kick_off_again,
     },
 });
 

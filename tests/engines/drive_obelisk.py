@@ -39,7 +39,9 @@ def worker() -> None:
     folder = Path(PLACE["folder"])
     subprocess.run([PLACE["deployment"], folder], check=True, stdout=subprocess.DEVNULL)
     deployment = folder / "deployment.toml"
-    deployment.write_text(deployment.read_text("utf-8").replace(*LOCK_EXPIRY), "utf-8")
+    written = deployment.read_text("utf-8")
+    assert LOCK_EXPIRY[0] in written, f"{LOCK_EXPIRY[0]} is not in {deployment}"
+    deployment.write_text(written.replace(*LOCK_EXPIRY), "utf-8")
     rights = json.loads(Path(os.environ["FHIR_IMPORT_RIGHTS"]).read_text("utf-8"))
     base = urlsplit(rights["servers"][0]["url"])
     os.environ.update(HOME=PLACE["folder"], FHIR_ORIGIN=f"{base.scheme}://{base.netloc}", OBELISK__api__listening_addr=PLACE["api"])
@@ -139,8 +141,10 @@ def resolve(id: str) -> None:
     """Answers the question that is open, and waits until the decision was taken or refused."""
     decision, before = theirs(json.load(sys.stdin)), max((number for number, *_ in calls(id)), default=0)
     asked = f"/executions?show_derived=true&hide_finished=true&execution_id_prefix={execution(id)}.n:person_"
-    question = ask("GET", asked)[0]["execution_id"]
-    ask("PUT", f"/executions/{question}/stub", {"ok": decision})
+    questions = ask("GET", asked)
+    if not questions:
+        sys.exit(f"{id}: no decision is asked for; it is over, or was never begun")
+    ask("PUT", f"/executions/{questions[0]['execution_id']}/stub", {"ok": decision})
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for number, call, answer in calls(id):

@@ -1,8 +1,11 @@
-//! What is different at Obelisk: its own allow-list instead of a worker's rights, and no credentials.
+//! What is different at Obelisk: its own allow-list instead of a worker's rights, no credentials, and how it is stopped.
+
+use std::time::Duration;
 
 use fhir_import_sandbox::Personality;
 use serde_json::json;
 
+use super::kills::in_mid_submit;
 use crate::harness::engine::{Adapter, CONTENT, Place};
 use crate::harness::running::until;
 
@@ -41,4 +44,16 @@ pub(super) fn a_decision_that_cannot_be_taken_changes_nothing(adapter: &'static 
     import.decide(&json!("Cancel"));
     import.ends("cancelled");
     assert_eq!((place.fhir.jobs(), place.fhir.kick_offs(), place.fhir.deletes()), (1, 1, 1));
+}
+
+/// Obelisk 0.41 takes a running call back when it is told to stop, and makes it again, whatever `max_retries` says. When this
+/// fails, it does so no longer, and the warning in the adapter's README can go.
+pub(super) fn a_stop_in_good_order_makes_a_kick_off_again(adapter: &'static Adapter) {
+    let (place, mut first, request) = in_mid_submit(adapter, Personality::SameBytes, Duration::from_mins(1));
+    first.signal("TERM");
+    until("it has left", || first.has_left());
+    let _second = place.worker();
+    place.known(&request).ends("succeeded");
+    place.has_one_job(2);
+    assert_eq!(place.fhir.kick_offs(), 2, "a second one, which this server knows again");
 }

@@ -4,7 +4,7 @@ use crate::bindings::fhir_import::orchestration_obelisk_ext::person::{decide_get
 use crate::bindings::fhir_import::workflow::types::Decision;
 use crate::bindings::obelisk::types::execution::{DelayId, ExecutionId, ResponseId};
 use crate::bindings::obelisk::types::join_set::JoinSet;
-use crate::bindings::obelisk::types::time::{Datetime, ScheduleAt};
+use crate::bindings::obelisk::types::time::ScheduleAt;
 use crate::bindings::obelisk::workflow::workflow_support::{
     join_next, join_next_try, join_set_create_named, submit_delay,
 };
@@ -44,10 +44,9 @@ impl Person {
         }
     }
 
-    /// Waits for a decision until a time, in Unix milliseconds.
-    pub fn says_before(&self, at_ms: u64) -> Option<Decision> {
-        let at = Datetime { seconds: at_ms / 1000, nanoseconds: (at_ms % 1000) as u32 * 1_000_000 };
-        let end = submit_delay(&self.asked, ScheduleAt::At(at));
+    /// Waits for a decision until a time.
+    pub fn says_before(&self, end: ScheduleAt) -> Option<Decision> {
+        let end = submit_delay(&self.asked, end);
         loop {
             match self.next() {
                 Some(Said::Decision(decision)) => return Some(decision),
@@ -60,11 +59,11 @@ impl Person {
 
     fn next(&self) -> Option<Said> {
         // What was said is read below, with its type.
-        let _ = join_next(&self.asked).expect("a decision is always asked for");
+        let _ = join_next(&self.asked).expect("`heard` asks the next question whenever one is answered");
         self.heard()
     }
 
-    /// The last answer; none when somebody cancelled the question, which is then asked again.
+    /// The last answer; none when somebody cancelled the question. Whatever became of a question, the next one is asked.
     fn heard(&self) -> Option<Said> {
         match self.asked.last_id().expect("an answer was taken") {
             ResponseId::DelayId(id) => Some(Said::Time(id)),
