@@ -26,7 +26,6 @@ PATIENCE = 60
 TOO_EARLY = 425
 # A call that died with the server is given up after this. Nobody wants to wait five minutes in a test.
 LOCK_EXPIRY = ("exec.lock_expiry.seconds = 300", "exec.lock_expiry.seconds = 5")
-CASES = ["Import", "Detect", "Verify", "Resubmit", "Cancel", "ForceCancel", "GiveUp", "Continue"]
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -75,21 +74,16 @@ def execution(id: str) -> str:
 
 def start() -> None:
     request = json.load(sys.stdin)
-    ask("PUT", f"/executions/{execution(request['id'])}", {"ffqn": RUN, "params": [theirs(request)]})
+    request.update(purpose=theirs(request["purpose"]), dialect=theirs(request["dialect"]))
+    ask("PUT", f"/executions/{execution(request['id'])}", {"ffqn": RUN, "params": [request]})
 
 
-def theirs(value: Any) -> Any:
-    """Cases of variants and enums are `Upper` here and `lower` there."""
-    if isinstance(value, dict):
-        return {snake(name): theirs(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [theirs(part) for part in value]
-    return snake(value) if value in CASES else value
+def theirs(case: Any) -> Any:
+    """A case of a variant or an enum: `Upper` here, `lower` there."""
+    return snake(case) if isinstance(case, str) else {snake(name): value for name, value in case.items()}
 
 
 def snake(name: str) -> str:
-    if not name[:1].isupper():
-        return name
     return "".join("_" * (at > 0 and letter.isupper()) + letter.lower() for at, letter in enumerate(name))
 
 
