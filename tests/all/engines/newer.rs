@@ -69,7 +69,9 @@ fn a_newer_checkpoint_in_the_state_is_refused(adapter: &'static Adapter) {
 fn waiting(adapter: &'static Adapter, retry_after: &str) -> (Place, Running, Request) {
     let script = json!({ "job_ms": 3_600_000, "retry_after": retry_after });
     let place = Place::new(adapter, Personality::Hapi, script);
-    let (worker, request) = (place.worker(), place.request());
+    let (worker, mut request) = (place.worker(), place.request());
+    // As long as the server asks for, so that nothing else is sent meanwhile.
+    request.policy.poll_max_ms = 3_600_000;
     place.begin(&request);
     until("the job is asked for", || place.fhir.polls() > 0);
     let waits = || place.types(["status", &request.id]).json()["next"].to_string().to_lowercase().contains("wait");
