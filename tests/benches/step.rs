@@ -69,7 +69,8 @@ fn waiting() -> Waiting {
         header("Content-Location", format!("{BASE}/$import-poll-status?_jobId=5b6ad1e5-2aad-4f34-8d2b-3a7d1d9a5b06")),
         header("Retry-After", "120".to_owned()),
     ];
-    let transition = call.answered(NOW_MS, Ok(Answer { status: 202, headers, body: Vec::new(), cut: false }));
+    let answer = Answer { status: 202, headers, body: Vec::new(), cut: false };
+    let Turn::Done(transition) = call.answered(NOW_MS, Ok(answer)) else { panic!("a kick-off is one exchange") };
     Waiting { plan: started.plan, checkpoint: transition.checkpoint }
 }
 

@@ -19,7 +19,7 @@ use crate::url::MAX_URL;
 /// Which call of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// One bounded exchange at most; safe to repeat.
+    /// One bounded exchange at most, and the cancel behind its look; safe to repeat.
     Step,
     /// The kick-off.
     Submit,
@@ -55,7 +55,7 @@ pub struct Session {
 }
 
 /// A call that waits for the reply to its exchange.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Waiting {
     session: Session,
     call: Call,
@@ -111,14 +111,13 @@ impl Session {
     /// [`Error::InvalidCall`] when it makes no sense in this state.
     pub fn call(self, call: Call, now_ms: u64) -> Result<Turn, Error> {
         match call {
-            Call::Step => Ok(self.step(now_ms)),
+            Call::Step => Ok(self.step(now_ms, Vec::new())),
             Call::Submit => self.submit(now_ms),
             Call::Recover => self.recover(now_ms).map(Turn::Done),
         }
     }
 
-    fn step(mut self, now_ms: u64) -> Turn {
-        let mut events = Vec::new();
+    fn step(mut self, now_ms: u64, mut events: Vec<Event>) -> Turn {
         let ask = {
             let mut cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
             self.state.ask(&mut cx)
@@ -187,17 +186,22 @@ impl Session {
         }
     }
 
-    fn change(
+    fn change(self, now_ms: u64, events: Vec<Event>, how: impl FnOnce(&mut Cx<'_>, State) -> State) -> Transition {
+        let (changed, events) = self.changed(now_ms, events, how);
+        changed.transition(events)
+    }
+
+    fn changed(
         mut self,
         now_ms: u64,
         mut events: Vec<Event>,
         how: impl FnOnce(&mut Cx<'_>, State) -> State,
-    ) -> Transition {
+    ) -> (Self, Vec<Event>) {
         let state = {
             let mut cx = Cx { plan: &self.plan, now_ms, progress: &mut self.progress, events: &mut events };
             how(&mut cx, self.state)
         };
-        Self { state, plan: self.plan, progress: self.progress }.transition(events)
+        (Self { state, ..self }, events)
     }
 
     fn transition(self, events: Vec<Event>) -> Transition {
@@ -235,12 +239,16 @@ impl Session {
 impl Waiting {
     /// Goes on with the reply.
     #[must_use]
-    pub fn answered(self, now_ms: u64, reply: Reply) -> Transition {
+    pub fn answered(self, now_ms: u64, reply: Reply) -> Turn {
         let call = self.call;
-        self.session.change(now_ms, self.events, |cx, state| match (call, state) {
+        let (session, events) = self.session.changed(now_ms, self.events, |cx, state| match (call, state) {
             (Call::Submit, State::Ready(ready)) => ready.submitted(cx, reply),
             (_, state) => state.answered(cx, reply),
-        })
+        });
+        if session.state.goes_on_in_its_call() {
+            return session.step(now_ms, events);
+        }
+        Turn::Done(session.transition(events))
     }
 }
 

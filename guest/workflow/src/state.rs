@@ -222,6 +222,12 @@ impl State {
         }
     }
 
+    /// Whether what was learned is good for the call that learned it, and for no other one.
+    #[must_use]
+    pub fn goes_on_in_its_call(&self) -> bool {
+        matches!(self, Self::CancelJob(cancel) if cancel.has_just_looked())
+    }
+
     fn due(&self) -> Option<&Wake> {
         match self {
             Self::ReadCapabilities(state) => state.due(),

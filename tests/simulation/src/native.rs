@@ -30,23 +30,31 @@ impl Native {
             Call::Submit => workflow::Call::Submit,
             Call::Recover => workflow::Call::Recover,
         };
-        let (exchange, waiting) = match Session::open(plan, checkpoint)?.call(call, self.clock.now_ms())? {
-            Turn::Done(transition) => return Ok(moved(transition, Vec::new())),
-            Turn::Send(exchange, waiting) => (exchange, waiting),
-        };
+        let mut turn = Session::open(plan, checkpoint)?.call(call, self.clock.now_ms())?;
         let mut failures = Vec::new();
-        let reply = match self.network.exchange(request(&exchange)).await {
+        loop {
+            match turn {
+                Turn::Done(transition) => return Ok(moved(transition, failures)),
+                Turn::Send(exchange, waiting) => {
+                    let reply = self.send(&exchange, &mut failures).await;
+                    turn = waiting.answered(self.clock.now_ms(), reply);
+                }
+            }
+        }
+    }
+
+    async fn send(&self, exchange: &Exchange, failures: &mut Vec<NetError>) -> Result<Answer, Failure> {
+        match self.network.exchange(request(exchange)).await {
             Ok(carried) => {
                 failures.extend(carried.broken.clone());
-                answer_of(&carried, &exchange)
+                answer_of(&carried, exchange)
             }
             Err(error) => {
                 let kind = kind(&error);
                 failures.push(error);
                 Err(failure(kind))
             }
-        };
-        Ok(moved(waiting.answered(self.clock.now_ms(), reply), failures))
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Room 5, `importer.wasm`: the contract over the decisions. It holds no secret, keeps nothing between calls, and its
-//! only way out is one HTTP exchange a call, which the host may refuse.
+//! only way out is one HTTP exchange a call (a look and its cancel are two), which the host may refuse.
 
 #![expect(unsafe_code, reason = "the exports that wit-bindgen generates are raw functions")]
 
@@ -56,14 +56,16 @@ impl Catalog for Component {
 
 fn call(call: Call, plan: &str, checkpoint: &str) -> Result<Transition, Error> {
     let session = Session::open(plan, checkpoint).map_err(answer::error)?;
-    let transition = match session.call(call, now_ms()).map_err(answer::error)? {
-        Turn::Done(transition) => transition,
-        Turn::Send(exchange, waiting) => {
-            let reply = exchange::send(&exchange);
-            waiting.answered(now_ms(), reply)
+    let mut turn = session.call(call, now_ms()).map_err(answer::error)?;
+    loop {
+        match turn {
+            Turn::Done(transition) => return Ok(answer::transition(transition)),
+            Turn::Send(exchange, waiting) => {
+                let reply = exchange::send(&exchange);
+                turn = waiting.answered(now_ms(), reply);
+            }
         }
-    };
-    Ok(answer::transition(transition))
+    }
 }
 
 fn now_ms() -> u64 {

@@ -1,5 +1,5 @@
-//! A cancel is asked for, and believed when the status says so. Before each DELETE the status is asked for: a job that
-//! is over has nothing to cancel, and some servers delete its result.
+//! A cancel is asked for, and believed when the status says so. Before each DELETE, in the same call, the status is asked
+//! for: a job that is over has nothing to cancel, and some servers delete its result.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -16,8 +16,6 @@ use crate::transition::{EventKind, PauseReason, Wake};
 const ATTEMPTS: u32 = 3;
 /// How often the status is asked for after an accepted DELETE.
 const CONFIRMS: u32 = 5;
-/// How long a look at the status is good for: a process that died may come back much later.
-const LOOK_MS: u64 = 10_000;
 
 /// A cancel is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -34,8 +32,10 @@ pub struct CancelJob {
 enum Stage {
     #[default]
     Look,
-    /// The look was at this time.
-    Delete(u64),
+    /// The job ran when it was looked at in this call. Never stored: a process that died may come back much later.
+    Looked,
+    /// A DELETE may have arrived, where looking would undo it.
+    Delete,
     Confirm,
 }
 
@@ -58,26 +58,28 @@ impl CancelJob {
         self.due.as_ref()
     }
 
+    /// Whether the job ran a moment ago, so that it may be cancelled.
+    pub(super) fn has_just_looked(&self) -> bool {
+        self.stage == Stage::Looked
+    }
+
     pub(super) fn ask(&self, cx: &mut Cx<'_>) -> Ask {
         match self.stage {
             // The process may have died behind a DELETE that was carried out.
-            Stage::Delete(_) | Stage::Confirm if is_until_gone(cx) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
-            Stage::Delete(looked_ms) if cx.now_ms > looked_ms.saturating_add(LOOK_MS) => {
-                Ask::Become(State::CancelJob(Self { stage: Stage::Look, ..self.clone() }))
-            }
-            Stage::Delete(_) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
-            Stage::Look | Stage::Confirm => self.job.ask(cx),
+            Stage::Delete | Stage::Confirm if is_until_gone(cx) => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
+            Stage::Looked => self.job.cancel(cx).map_or(Ask::Stay, Ask::Send),
+            Stage::Look | Stage::Delete | Stage::Confirm => self.job.ask(cx),
         }
     }
 
     pub(super) fn answered(self, cx: &mut Cx<'_>, reply: Reply) -> State {
         match (self.stage, reply) {
-            (Stage::Look, Ok(answer)) => self.looked(cx, &answer),
-            (Stage::Look, Err(failure)) => self.again(cx, ATTEMPTS, None, &failure.text),
-            (Stage::Delete(_) | Stage::Confirm, reply) if is_until_gone(cx) => self.gone_or_not(cx, reply),
-            (Stage::Delete(_), Ok(answer)) => self.deleted(cx, &answer),
+            (Stage::Delete | Stage::Confirm, reply) if is_until_gone(cx) => self.gone_or_not(cx, reply),
+            (Stage::Look | Stage::Delete, Ok(answer)) => self.looked(cx, &answer),
+            (Stage::Look | Stage::Delete, Err(failure)) => self.again(cx, ATTEMPTS, None, &failure.text),
+            (Stage::Looked, Ok(answer)) => self.deleted(cx, &answer),
             (Stage::Confirm, Ok(answer)) => self.confirmed(cx, &answer),
-            (Stage::Delete(_), Err(failure)) => {
+            (Stage::Looked, Err(failure)) => {
                 let text = format!("the cancel was not answered: {}", failure.text);
                 self.again(cx, ATTEMPTS, None, &text)
             }
@@ -112,7 +114,10 @@ impl CancelJob {
                     Some(_) if told_where => {
                         State::CancelJob(Self { stage: Stage::Look, due: Some(pace::soon(cx.now_ms)), ..self })
                     }
-                    Some(_) => State::CancelJob(Self { stage: Stage::Delete(cx.now_ms), due: None, ..self }),
+                    Some(_) => {
+                        let stage = if is_until_gone(cx) { Stage::Delete } else { Stage::Looked };
+                        State::CancelJob(Self { stage, due: None, ..self })
+                    }
                     None => self.back(cx, "the server did not say where the job is"),
                 }
             }
@@ -121,7 +126,8 @@ impl CancelJob {
 
     fn credentials(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
         let text = format!("The server answers {} to the cancel: it wants other credentials.", answer.status);
-        Paused::stop(cx, PauseReason::Credentials, text, State::CancelJob(self))
+        let stage = if self.stage == Stage::Looked { Stage::Look } else { self.stage };
+        Paused::stop(cx, PauseReason::Credentials, text, State::CancelJob(Self { stage, ..self }))
     }
 
     fn deleted(self, cx: &mut Cx<'_>, answer: &Answer) -> State {
@@ -153,7 +159,7 @@ impl CancelJob {
             }
             (401 | 403, _) => self.credentials(cx, &answer),
             // The first one was understood, and refused.
-            (202 | 400..=407 | 409..=428, Stage::Delete(_)) => self.deleted(cx, &answer),
+            (202 | 400..=407 | 409..=428, Stage::Delete) => self.deleted(cx, &answer),
             (status, _) => self.once_more(cx, Some(&answer), &format!("it was answered {status}")),
         }
     }
@@ -227,8 +233,14 @@ impl Read for Stage {
     fn read(value: &Value, problem: &mut Problem) -> Self {
         match value.as_str() {
             Some("look") => Self::Look,
+            Some("delete") => Self::Delete,
             Some("confirm") => Self::Confirm,
-            _ => Self::Delete(u64::read(&value["delete"], problem)),
+            // What was stored before looks were good for one call only.
+            None if value["delete"].is_u64() => Self::Delete,
+            _ => {
+                problem.wants("a stage of a cancel");
+                Self::default()
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn the_most_talkative_server_does_not_burst_it() {
             panic!("{:?}", play.next);
         };
         let counts = exchange.url.contains("_summary");
-        asked.take(waiting.answered(asked.now_ms, if counts { reply } else { empty(404) }));
+        asked.took(waiting.answered(asked.now_ms, if counts { reply } else { empty(404) }));
         play = asked;
     }
     let report = play.ended(Outcome::FinishedWithErrors);

@@ -28,7 +28,7 @@ use crate::report::Report;
 use crate::request::{DialectChoice, Expected, Input, Policy, Purpose, Request, Sample};
 use crate::state::Reply;
 use crate::transition::{Decision, Event, EventKind, Next, Pause, PauseReason, Transition, Wake};
-use crate::{Call, Dialect, Error, Session, Status, Turn, start};
+use crate::{Call, Dialect, Error, Session, Status, Turn, Waiting, start};
 use answers::accepted;
 
 /// The base URL of the recorded answers.
@@ -106,13 +106,16 @@ struct Play {
     now_ms: u64,
     /// What was sent, and when.
     sent: Vec<(u64, Exchange)>,
+    /// A call that sends once more before it ends.
+    under_way: Option<(Exchange, Box<Waiting>)>,
 }
 
 impl Play {
     fn new(request: Request) -> Self {
         let started = start(request, &builtin()).unwrap();
         let Transition { checkpoint, next, events } = started.transition;
-        let mut play = Self { plan: started.plan, checkpoint, next, events, now_ms: START_MS, sent: Vec::new() };
+        let (sent, under_way) = (Vec::new(), None);
+        let mut play = Self { plan: started.plan, checkpoint, next, events, now_ms: START_MS, sent, under_way };
         play.check();
         play
     }
@@ -134,6 +137,26 @@ impl Play {
 
     /// The owner of the loop: waits as told, makes the one call, and hands over the reply.
     fn exchange(&mut self, expected: &str, reply: Reply) -> &mut Self {
+        match self.turn(expected) {
+            Turn::Send(exchange, waiting) => {
+                assert_eq!(shown(&exchange), expected);
+                self.polite(&exchange);
+                self.sent.push((self.now_ms, exchange));
+                self.took(waiting.answered(self.now_ms, reply));
+                self
+            }
+            Turn::Done(transition) => {
+                assert_ne!(transition.checkpoint, self.checkpoint, "{expected} is expected, but nothing is sent");
+                self.take(transition);
+                self.exchange(expected, reply)
+            }
+        }
+    }
+
+    fn turn(&mut self, expected: &str) -> Turn {
+        if let Some((exchange, waiting)) = self.under_way.take() {
+            return Turn::Send(exchange, waiting);
+        }
         let call = match &self.next {
             Next::Wait(wake) => {
                 self.now_ms = self.now_ms.max(wake.at_ms);
@@ -143,20 +166,20 @@ impl Play {
             Next::Submit => Call::Submit,
             next => panic!("{expected} is expected, but it goes on with {next:?}"),
         };
-        match self.session().call(call, self.now_ms).unwrap() {
-            Turn::Send(exchange, waiting) => {
-                assert_eq!(shown(&exchange), expected);
-                self.polite(&exchange);
-                self.sent.push((self.now_ms, exchange));
-                self.take(waiting.answered(self.now_ms, reply));
-                self
-            }
-            Turn::Done(transition) => {
-                assert_ne!(transition.checkpoint, self.checkpoint, "{expected} is expected, but nothing is sent");
-                self.take(transition);
-                self.exchange(expected, reply)
-            }
+        self.session().call(call, self.now_ms).unwrap()
+    }
+
+    fn took(&mut self, turn: Turn) {
+        match turn {
+            Turn::Done(transition) => self.take(transition),
+            Turn::Send(exchange, waiting) => self.under_way = Some((exchange, waiting)),
         }
+    }
+
+    /// The process dies in the middle of a call, and another one takes over.
+    fn died(&mut self) -> &mut Self {
+        self.under_way = None;
+        self
     }
 
     fn exchanges<const N: usize>(&mut self, list: [(&str, Reply); N]) -> &mut Self {

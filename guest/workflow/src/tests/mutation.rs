@@ -152,7 +152,11 @@ fn play(seed: u64) {
                 play.sent.push((play.now_ms, exchange));
                 let reply = reply(&mut random, &answers);
                 let refused = matches!(&reply, Ok(answer) if matches!(answer.status, 429 | 503));
-                play.take(waiting.answered(play.now_ms, reply));
+                let mut turn = waiting.answered(play.now_ms, reply);
+                while let Turn::Send(_, waiting) = turn {
+                    turn = waiting.answered(play.now_ms, self::reply(&mut random, &answers));
+                }
+                play.took(turn);
                 if call == Call::Submit && refused {
                     play.sent.pop();
                 }
