@@ -72,9 +72,10 @@ async fn another_process_goes_on_with_the_transcript_of_its_import() {
     let faults = json!([{ "on": "kick-off", "action": "accept-then-drop" }]);
     let server = sandbox(Personality::Hapi, json!({ "faults": faults, "retry_after": "1" })).await;
     let desk = Desk::new();
-    let file = desk.write("Patient.ndjson", &patients());
-    let run =
-        ["run", "--server", &server.base_url(), "--dialect", "hapi", "--record", "record", file.to_str().unwrap()];
+    // They stay there while none of our processes runs.
+    let files = FileHost::start();
+    let input = format!("Patient={}", files.add("Patient", &patients()));
+    let run = ["run", "--server", &server.base_url(), "--dialect", "hapi", "--record", "record", &input];
     assert_eq!(desk.run(run).code, 11);
     let (_, before) = transcript(&desk);
     assert!(before.lines().any(|line| line.starts_with("FAILED ") && line.contains(" while ")), "{before}");

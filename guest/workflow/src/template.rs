@@ -107,6 +107,32 @@ impl<'a> Job<'a> {
         Ok(if template.starts_with("${") { filled } else { self.plan.base().join(&filled) })
     }
 
+    /// What a request of this job cannot be made without, from the kick-off to the last poll: better known before it.
+    #[must_use]
+    pub fn lacks(&self) -> Option<TemplateError> {
+        let (job, dialect) = (Self { handle: Some("job"), ..*self }, self.dialect);
+        let (status, list) = (dialect.poll.status_request.as_ref(), dialect.recovery.list.as_ref());
+        let duplicate = dialect.recovery.duplicate.as_ref();
+        let values = [
+            dialect.document.as_ref().map(|document| &document.content),
+            Some(&dialect.kick_off.body),
+            dialect.poll.body.as_ref(),
+            status.map(|request| &request.body),
+            dialect.cancel.body.as_ref(),
+        ];
+        let texts = [
+            Some(&dialect.kick_off.url),
+            dialect.poll.url.as_ref(),
+            status.map(|request| &request.url),
+            dialect.result.url.as_ref(),
+            dialect.cancel.url.as_ref(),
+            list.map(|list| &list.url),
+            duplicate.and_then(|duplicate| duplicate.handle.as_ref()),
+        ];
+        let in_values = values.into_iter().flatten().find_map(|value| job.fill(value).err());
+        in_values.or_else(|| texts.into_iter().flatten().find_map(|text| job.text(text).err()))
+    }
+
     fn value(&self, template: &Value, input: Option<&Input>) -> Result<Value, TemplateError> {
         match template {
             Value::String(text) => self.filled(text, input).map(Value::String),

@@ -122,6 +122,18 @@ pub fn is_name(text: &str) -> bool {
     text.bytes().all(plain) && !text.contains("..")
 }
 
+/// Appends a value of a query; all but letters, digits and `-._~` is encoded (RFC 3986, section 2.3).
+pub fn push_encoded(url: &mut String, value: &str) {
+    let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble & 15)]);
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            url.push(char::from(byte));
+        } else {
+            url.extend(['%', digit(byte >> 4), digit(byte)]);
+        }
+    }
+}
+
 /// A URL without its query, for people.
 #[must_use]
 pub fn redact(url: &str) -> String {

@@ -274,7 +274,8 @@ fn list(list: &JobList) -> Vec<(&'static str, String)> {
     if list.without == WithoutJobs::NoJobs {
         facts.push(("without that", "there are none".to_owned()));
     }
-    facts.extend(list.more.iter().map(|path| ("it goes on, and is not searched, with", code(&path.0))));
+    facts.extend(list.more.iter().map(|path| ("it goes on, with", code(&path.0))));
+    facts.extend(list.page.iter().map(|parameter| ("the next page is asked for by", code(parameter))));
     facts.extend(list.holds.iter().map(|condition| ("an import", words::holds(condition))));
     facts.push(("the handle of a job", code(&list.handle.0)));
     facts.push(("when it was created", code(&list.created.0)));

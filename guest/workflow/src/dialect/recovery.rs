@@ -49,9 +49,12 @@ pub struct JobList {
     /// What it means when it is not there.
     #[serde(default)]
     pub without: WithoutJobs,
-    /// The member that says that the list goes on elsewhere: then it is not searched.
+    /// The member that says that the list goes on elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<Path>,
+    /// The query parameter that takes what `more` says; a list that goes on without one is not searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// Which of the listed are imports.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub holds: Option<Where>,
@@ -98,7 +101,7 @@ pub enum RecoveryClass {
 read_object!(Recovery { source, class, duplicate, list });
 read_object!(Duplicate { statuses, texts, handle });
 read_object!(JobList {
-    url, accept, jobs, without = WithoutJobs::NoList, more, holds: "where", handle, created, import_source, settle_ms
+    url, accept, jobs, without = WithoutJobs::NoList, more, page, holds: "where", handle, created, import_source, settle_ms
 });
 read_word!(WithoutJobs { NoList = "no-list", NoJobs = "no-jobs" });
 read_word!(RecoveryClass {

@@ -302,8 +302,15 @@ impl AwaitStatus {
         match means {
             JobState::Running | JobState::Busy | JobState::Credentials => State::AwaitStatus(self),
             JobState::Ended => self.ended(cx, answer),
-            JobState::Failed => failed(cx, answer),
-            JobState::Cancelled => Finished::cancelled(cx, "The server says that the job was cancelled."),
+            JobState::Failed => match self.age(cx, answer) {
+                Age::Older => self.not_ours(cx),
+                Age::Ours | Age::Unknown => failed(cx, answer, self.starter),
+            },
+            JobState::Cancelled => match self.age(cx, answer) {
+                Age::Older => self.not_ours(cx),
+                Age::Unknown => self.of_unknown_age(cx),
+                Age::Ours => Finished::cancelled(cx, "The server says that the job was cancelled."),
+            },
             JobState::Unknown => {
                 let text = match before {
                     Some(JobState::Ended | JobState::Failed) => {

@@ -1,6 +1,6 @@
 //! A job is over: the next one, or the last word about all of them.
 
-use super::{Cx, ReadBackState, Ready, State};
+use super::{Cx, ReadBackState, Ready, Starter, State};
 use crate::exchange::Answer;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
@@ -72,8 +72,11 @@ fn wanted(plan: &Plan) -> u64 {
     plan.expected.iter().map(|e| e.distinct_ids.unwrap_or(e.resources.min(1))).fold(0, u64::saturating_add)
 }
 
+const SAME_JOB: &str = " It may be a job of before: this server can give the same job for the same files. If another run leads to \
+                        it again, change what is sent, for example with --set input-source=TEXT.";
+
 /// The server says that a job failed.
-pub(super) fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
+pub(super) fn failed(cx: &mut Cx<'_>, answer: &Answer, starter: Starter) -> State {
     let mut tally = cx.progress.tally.clone();
     result::read_failure(answer, cx.plan, &mut tally);
     cx.progress.tally = tally;
@@ -87,7 +90,11 @@ pub(super) fn failed(cx: &mut Cx<'_>, answer: &Answer) -> State {
             done.saturating_add(1)
         ),
     };
-    let advice = "See below what was read back and why resources were rejected; mend the files, then run again: \
-                  resources with an id are replaced, not doubled.";
+    let mut advice = "See below what was read back and why resources were rejected; mend the files, then run again: \
+                      resources with an id are replaced, not doubled."
+        .to_owned();
+    if starter == Starter::Perhaps {
+        advice.push_str(SAME_JOB);
+    }
     ReadBackState::enter(cx, Ending::new(Outcome::Failed, sentence, advice))
 }

@@ -12,9 +12,6 @@ use crate::outcome::Outcome;
 use crate::report::Ending;
 use crate::transition::{EventKind, PauseReason, Wake};
 
-/// How often it is asked before it counts as unreachable.
-const ATTEMPTS: u32 = 3;
-
 /// The server is asked for its time before the first kick-off.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,7 +54,7 @@ impl LookBefore {
     /// A server that cannot even be asked for its time is not sent a kick-off.
     fn again(self, cx: &mut Cx<'_>, answer: Option<&Answer>, text: &str) -> State {
         let failures = self.failures.saturating_add(1);
-        if failures >= ATTEMPTS {
+        if Ready::is_given_up(cx, failures) {
             let sentence = format!("The server could not be asked for its time before the kick-off: {text}.");
             let advice = "No import was started for this. Run again later.";
             return Ready::default().over(cx, Ending::new(Outcome::Unreachable, sentence, advice));

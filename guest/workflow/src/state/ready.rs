@@ -79,10 +79,8 @@ impl Ready {
     fn problem(cx: &Cx<'_>, dialect: &Dialect) -> Option<Ending> {
         let problem = settings::beside(inputs::problem(cx.plan, dialect), settings::problem(cx.plan, dialect));
         problem.or_else(|| {
-            let job = cx.job()?;
-            let document = dialect.document.as_ref().map(|document| job.fill(&document.content));
-            let filled = document.transpose().and_then(|_| job.fill(&dialect.kick_off.body)).err()?;
-            Some(settings::missing(dialect, &filled))
+            let lacking = cx.job()?.lacks()?;
+            Some(settings::missing(dialect, &lacking))
         })
     }
 
@@ -127,12 +125,17 @@ impl Ready {
         }
     }
 
+    /// Whether a server that cannot be reached is given up: once something is imported, not before the deadline.
+    pub(super) fn is_given_up(cx: &Cx<'_>, failures: u32) -> bool {
+        if cx.progress.nothing_stored() { failures >= ATTEMPTS } else { cx.is_late() }
+    }
+
     fn not_sent(self, cx: &mut Cx<'_>, failure: &Failure) -> State {
-        let go_on = match self.earlier {
-            Earlier::NotAccepted => self.failures.saturating_add(1) < ATTEMPTS,
-            Earlier::Unknown => !cx.is_late(),
+        let is_given_up = match self.earlier {
+            Earlier::NotAccepted => Self::is_given_up(cx, self.failures.saturating_add(1)),
+            Earlier::Unknown => cx.is_late(),
         };
-        if failure.kind != FailureKind::Unreachable || !go_on {
+        if failure.kind != FailureKind::Unreachable || is_given_up {
             return self.over(cx, Finished::unreachable(failure));
         }
         self.again(cx, None, &failure.text)
@@ -228,9 +231,12 @@ fn is_accepted(cx: &Cx<'_>, answer: &Answer) -> bool {
     answer.status < 400 || result::read(&dialect.result, answer, cx.plan, &mut cx.progress.tally.clone()).is_some()
 }
 
+/// A 503 of the server's own, or one that says when to come again, is a refusal. Of another one nobody knows: a proxy
+/// says it too when it lost the server behind it after the kick-off had been passed on.
 fn is_busy(cx: &Cx<'_>, answer: &Answer) -> bool {
     let text = cx.dialect().and_then(|d| d.kick_off.busy.as_ref()).filter(|_| answer.status >= 400);
-    matches!(answer.status, 429 | 503) || text.is_some_and(|text| answer.says(text))
+    let is_meant = || answer.header("retry-after").is_some() || answer.resource("OperationOutcome").is_some();
+    answer.status == 429 || (answer.status == 503 && is_meant()) || text.is_some_and(|text| answer.says(text))
 }
 
 /// How the server says that it has a job with the key of this kick-off already.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answers::{
-    accepted, answer, bad_certificate, broken, denied, empty, json_answer, outcome, page, recorded, running,
+    accepted, answer, bad_certificate, broken, denied, empty, json_answer, manifest, outcome, page, recorded, running,
     unreachable,
 };
 use super::{BASE, DEADLINE_MS, Play, START_MS, defined, dialect, input, named};
@@ -13,7 +13,7 @@ use crate::pace::FLOOR_MS;
 use crate::request::DialectChoice;
 use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, EventKind, Next, PauseReason, WakeReason};
-use crate::{Call, Error, start};
+use crate::{Call, Dialect, Error, start};
 
 const KICK_OFF: &str = "POST /$import";
 
@@ -195,12 +195,54 @@ fn a_busy_server_is_waited_for_until_the_deadline() {
     let mut play = Play::new(named("hapi"));
     play.exchange(KICK_OFF, answer(429, &[("Retry-After", "7200")], ""));
     assert_eq!(play.wait_ms(), 7_200_000);
-    play.exchange(KICK_OFF, page(503));
+    play.exchange(KICK_OFF, outcome(503, "come back later"));
     assert!(matches!(&play.next, Next::Wait(wake) if wake.reason == WakeReason::BackOff));
     play.now_ms = START_MS + DEADLINE_MS;
-    play.exchange(KICK_OFF, page(503));
+    play.exchange(KICK_OFF, answer(503, &[("Retry-After", "5")], ""));
     let report = play.ended(Outcome::Refused);
     assert_eq!(report.sentence, "The server was busy until the deadline: it answers 503 to the kick-off.");
+}
+
+#[test]
+fn a_503_that_can_be_a_proxys_word_for_a_lost_server_refuses_nothing() {
+    for reply in [page(503), empty(503), answer(503, &[("Content-Type", "text/plain")], "upstream connect error")] {
+        let mut play = Play::new(named("hapi"));
+        play.exchange(KICK_OFF, reply).recover();
+        play.paused(PauseReason::SubmitUnknown);
+    }
+}
+
+#[test]
+fn a_server_that_is_away_between_two_jobs_is_waited_for_until_the_deadline() {
+    let mut dialect = dialect("smart-manifest");
+    dialect.inputs.per_job = Some(1);
+    let mut play = Play::new(defined(dialect));
+    play.exchange(KICK_OFF, accepted("/jobs/1")).exchange("GET /jobs/1", manifest(&json!([]), &json!([])));
+    for _ in 0..10 {
+        play.exchange(KICK_OFF, unreachable());
+    }
+    let mut late = play.clone();
+    late.now_ms = START_MS + DEADLINE_MS;
+    late.exchange(KICK_OFF, unreachable());
+    assert_ne!(late.status().phase, Phase::ReadyToSubmit);
+    play.exchange(KICK_OFF, accepted("/jobs/2")).exchange("GET /jobs/2", manifest(&json!([]), &json!([])));
+    play.ended(Outcome::Succeeded);
+}
+
+#[test]
+fn a_setting_that_only_a_later_request_needs_is_asked_for_before_the_kick_off() {
+    let lacking: [fn(&mut Dialect); 4] = [
+        |dialect| dialect.kick_off.url = "$import/${set.store}".to_owned(),
+        |dialect| dialect.poll.url = Some("jobs/${set.store}/${job.handle}".to_owned()),
+        |dialect| dialect.cancel.url = Some("jobs/${set.store}".to_owned()),
+        |dialect| dialect.result.url = Some("results/${set.store}".to_owned()),
+    ];
+    for lack in lacking {
+        let mut dialect = dialect("smart-manifest");
+        lack(&mut dialect);
+        let report = Play::new(defined(dialect)).ended(Outcome::Usage);
+        assert!(report.sentence.contains("needs a value for store"), "{}", report.sentence);
+    }
 }
 
 #[test]

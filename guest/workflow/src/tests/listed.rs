@@ -7,6 +7,7 @@ use super::answers::{accepted, broken, dated, empty, instant, json_answer, manif
 use super::{BASE, DEADLINE_MS, MINUTE_MS, Play, START_MS, defined, dialect, input, path};
 use crate::dialect::{Dialect, JobList, RecoveryClass, WithoutJobs};
 use crate::outcome::Outcome;
+use crate::pace::FLOOR_MS;
 use crate::state::Reply;
 use crate::status::Phase;
 use crate::transition::{Decision, DecisionKind, EventKind, Next, PauseReason, WakeReason};
@@ -25,6 +26,7 @@ pub fn listed() -> Dialect {
         accept: "application/json".to_owned(),
         jobs: path("jobs"),
         more: None,
+        page: None,
         without: WithoutJobs::NoList,
         holds: None,
         handle: path("name"),
@@ -217,7 +219,10 @@ fn of_several_jobs_a_person_says_which_it_is() {
     assert_eq!(pause.decisions, [DecisionKind::Adopt, DecisionKind::Resubmit, DecisionKind::GiveUp]);
     let mut play = found(&jobs);
     let message = play.paused(PauseReason::SubmitUnknown).message;
-    assert!(message.contains("4 jobs") && message.contains("jobs/3.") && !message.contains("jobs/4"), "{message}");
+    assert!(
+        message.contains("more than 2 jobs") && message.contains("jobs/2, …") && !message.contains("jobs/3"),
+        "{message}"
+    );
     play.resolve(&Decision::Adopt("/fhir/jobs/4".to_owned())).exchange("GET /jobs/4", running());
 }
 
@@ -326,4 +331,59 @@ fn a_settle_of_nothing_is_still_a_wait() {
     let mut play = Play::new(defined(dialect));
     play.exchange(LIST, dated(START_MS, list(&[]))).exchange(KICK_OFF, broken()).recover();
     assert_eq!(play.wait_ms(), 1_000);
+}
+
+/// A server whose list goes on elsewhere.
+fn paged() -> Dialect {
+    let mut dialect = listed();
+    let list = dialect.recovery.list.as_mut().unwrap();
+    (list.more, list.page) = (Some(path("next")), Some("page".to_owned()));
+    dialect
+}
+
+fn page_of(jobs: &[Value], next: &str) -> Reply {
+    json_answer(200, &json!({ "jobs": jobs, "next": next }))
+}
+
+#[test]
+fn a_list_is_read_to_its_last_page_before_a_job_is_not_there() {
+    let mut play = lost_with(paged());
+    play.exchange(LIST, page_of(&[job("/fhir/jobs/0", -5)], "a b/+"));
+    assert_eq!(play.wait_ms(), FLOOR_MS);
+    play.exchange("GET /import-jobs?page=a%20b%2F%2B", page_of(&[], "c"));
+    play.exchange("GET /import-jobs?page=c", broken());
+    play.exchange("GET /import-jobs?page=c", page_of(&[job("/fhir/jobs/1", 5)], ""));
+    play.exchange("GET /jobs/1", manifest(&json!([]), &json!([])));
+    play.ended(Outcome::Succeeded);
+
+    let mut play = lost_with(paged());
+    for _ in 0..2 {
+        play.exchange(LIST, page_of(&[], "a")).exchange("GET /import-jobs?page=a", page_of(&[], ""));
+    }
+    assert!(play.told(EventKind::NotAccepted).contains("has no job of this import"), "{:?}", play.events);
+}
+
+#[test]
+fn two_jobs_on_two_pages_are_two() {
+    let mut play = lost_with(paged());
+    play.exchange(LIST, page_of(&[job("/fhir/jobs/1", 5)], "a"));
+    play.exchange("GET /import-jobs?page=a", page_of(&[job("/fhir/jobs/2", 5)], ""));
+    let message = play.paused(PauseReason::SubmitUnknown).message;
+    assert!(message.contains("/fhir/jobs/1, /fhir/jobs/2. Look"), "{message}");
+}
+
+#[test]
+fn a_list_without_an_end_is_left_to_a_person() {
+    let mut play = lost_with(paged());
+    play.exchange(LIST, page_of(&[], "a"));
+    for _ in 1..100 {
+        play.exchange("GET /import-jobs?page=a", page_of(&[], "a"));
+    }
+    assert!(play.paused(PauseReason::SubmitUnknown).message.contains("longer than can be read"));
+
+    let mut dialect = paged();
+    dialect.recovery.list.as_mut().unwrap().page = None;
+    let mut play = lost_with(dialect);
+    play.exchange(LIST, page_of(&[job("/fhir/jobs/1", 5)], "a"));
+    assert!(play.paused(PauseReason::SubmitUnknown).message.contains("longer than can be read"));
 }

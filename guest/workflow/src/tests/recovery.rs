@@ -141,6 +141,27 @@ fn a_job_that_is_older_than_the_first_kick_off_is_not_ours() {
 }
 
 #[test]
+fn what_became_of_an_older_job_did_not_become_of_this_import() {
+    let older = json!({ "resourceType": "OperationOutcome", "transactionTime": instant(START_MS - 1), "issue": [] });
+    for status in [410, 422] {
+        let mut play = accepted_twice();
+        play.exchange(POLL, json_answer(status, &older));
+        play.paused(PauseReason::NotOurJob);
+    }
+    let mut play = accepted_twice();
+    play.exchange(POLL, empty(410));
+    let message = play.paused(PauseReason::SubmitUnknown).message;
+    assert!(message.contains("of this import or of before"), "{message}");
+}
+
+#[test]
+fn a_failed_job_that_can_be_of_before_is_told_how_to_get_past() {
+    let mut play = accepted_twice();
+    play.exchange(POLL, outcome(422, "failed"));
+    assert!(play.ended(Outcome::Failed).advice.contains("--set input-source"), "{}", play.report().advice);
+}
+
+#[test]
 fn a_job_that_does_not_say_how_old_it_is_is_asked_about() {
     let bodies = [
         json!({ "output": [], "error": [] }),
