@@ -7,6 +7,7 @@ use fhir_import_sandbox::{Config, Personality, Sandbox, Script};
 use serde_json::json;
 
 use crate::harness::cli::{Desk, ran};
+use crate::harness::files::FileHost;
 use crate::harness::servers;
 
 const TOKEN: &str = "CANARY-bearer-token";
