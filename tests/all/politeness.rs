@@ -183,7 +183,9 @@ async fn every_second_poll_that_fails_makes_no_storm() {
 async fn a_busy_server_gets_a_kick_off_no_more_often_than_a_poll() {
     let healthy = hour(Personality::Hapi, &json!({})).await.len();
     for status in [429, 503] {
-        let busy = json!([{ "on": "kick-off", "action": { "answer": { "status": status } } }]);
+        let own = json!({ "resourceType": "OperationOutcome", "issue": [] }).to_string();
+        let said = json!({ "status": status, "body": own, "content_type": "application/fhir+json" });
+        let busy = json!([{ "on": "kick-off", "action": { "answer": said } }]);
         let rig = Rig::new(Personality::Hapi, script(json!({ "faults": busy }))).await;
         let (end, _) = follow(&rig, &rig.request(&PATIENT)).await;
         assert!(matches!(end, End::Done(_)), "{end:?}");
