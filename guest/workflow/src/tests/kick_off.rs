@@ -6,8 +6,9 @@ use super::answers::{
     accepted, answer, bad_certificate, broken, denied, empty, json_answer, manifest, outcome, page, recorded, running,
     unreachable,
 };
-use super::{BASE, DEADLINE_MS, Play, START_MS, defined, dialect, input, named};
-use crate::dialect::{RecoveryClass, Setting};
+use super::{BASE, DEADLINE_MS, Play, START_MS, defined, dialect, input, named, path};
+use crate::dialect::{Handle, RecoveryClass, Setting};
+use crate::exchange::Answer;
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::request::DialectChoice;
@@ -96,6 +97,35 @@ fn an_accepted_kick_off_without_one_job_is_a_question_to_a_person() {
         assert_eq!(pause.decisions, [DecisionKind::Adopt, DecisionKind::Resubmit, DecisionKind::GiveUp]);
         play.resolve(&Decision::Adopt("/fhir/jobs/1".to_owned())).exchange("GET /jobs/1", running());
     }
+}
+
+#[test]
+fn an_accepted_kick_off_without_a_job_says_what_is_missing() {
+    let mut play = Play::new(named("hapi"));
+    play.exchange(KICK_OFF, empty(202));
+    let message = play.paused(PauseReason::SubmitUnknown).message;
+    assert!(message.contains("(no Content-Location, or several)"), "{message}");
+
+    let mut named_in_body = dialect("smart-manifest");
+    named_in_body.kick_off.handle = Handle::Member(path("id"));
+    let mut play = Play::new(defined(named_in_body));
+    play.exchange(KICK_OFF, json_answer(202, &json!({})));
+    let message = play.paused(PauseReason::SubmitUnknown).message;
+    assert!(message.contains("(its body does not name it)"), "{message}");
+}
+
+#[test]
+fn an_accepted_kick_off_that_breaks_off_is_sent_again_where_a_second_one_is_no_second_job() {
+    let cut = || empty(202).map(|answer| Answer { cut: true, ..answer });
+    for class in [RecoveryClass::SameBytes, RecoveryClass::CallerKey] {
+        let mut play = of_class(class);
+        play.exchange(KICK_OFF, cut());
+        assert_eq!(play.next, Next::Recover, "{class:?}");
+        let mut whole = of_class(class);
+        whole.exchange(KICK_OFF, empty(202)).paused(PauseReason::SubmitUnknown);
+    }
+    let mut play = of_class(RecoveryClass::Unknowable);
+    play.exchange(KICK_OFF, cut()).paused(PauseReason::SubmitUnknown);
 }
 
 #[test]

@@ -364,6 +364,47 @@ fn a_list_is_read_to_its_last_page_before_a_job_is_not_there() {
 }
 
 #[test]
+fn a_page_that_was_read_ends_a_row_of_failures() {
+    let mut play = lost_with(paged());
+    play.exchange(LIST, broken()).exchange(LIST, broken());
+    let waited = play.wait_ms();
+    play.exchange(LIST, page_of(&[], "a")).exchange("GET /import-jobs?page=a", broken());
+    assert!(play.wait_ms() < waited, "{} after {waited}", play.wait_ms());
+}
+
+#[test]
+fn a_name_with_odd_characters_is_not_kept() {
+    for odd in ["/fhir/jobs/\"", "/fhir/jobs/\\", "/fhir/jobs/ 1", "/fhir/jobs/\u{e4}"] {
+        let mut play = lost();
+        play.exchange(LIST, list(&[job(odd, 5)]));
+        assert!(play.told(EventKind::RequestFailed).contains("list of jobs was answered 200"), "{odd}");
+    }
+    let mut named = listed();
+    named.poll.url = Some("jobs/${job.handle}".to_owned());
+    let mut play = lost_with(named.clone());
+    play.exchange(LIST, list(&[job("a+b", 5)]));
+    assert_eq!(play.status().phase, Phase::Submitting);
+    let mut play = lost_with(named);
+    play.exchange(LIST, list(&[job("a-b", 5)])).exchange("GET /jobs/a-b", running());
+}
+
+#[test]
+fn only_where_that_means_that_there_are_none_a_list_may_be_left_out() {
+    let without = || json_answer(200, &json!({}));
+    let mut none = listed();
+    none.recovery.list.as_mut().unwrap().without = WithoutJobs::NoJobs;
+    let mut play = lost_with(none.clone());
+    play.exchange(LIST, without()).exchange(LIST, without());
+    assert!(play.told(EventKind::NotAccepted).contains("has no job of this import"), "{:?}", play.events);
+    let mut odd = lost_with(none);
+    odd.exchange(LIST, json_answer(200, &json!([])));
+    assert!(odd.told(EventKind::RequestFailed).contains("answered 200"), "{:?}", odd.events);
+    let mut play = lost();
+    play.exchange(LIST, without());
+    assert!(play.told(EventKind::RequestFailed).contains("answered 200"), "{:?}", play.events);
+}
+
+#[test]
 fn two_jobs_on_two_pages_are_two() {
     let mut play = lost_with(paged());
     play.exchange(LIST, page_of(&[job("/fhir/jobs/1", 5)], "a"));

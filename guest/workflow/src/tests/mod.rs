@@ -15,6 +15,7 @@ mod read_back;
 mod recovery;
 mod resolve;
 mod result;
+mod result_pages;
 mod rows;
 mod uploads;
 mod variables;
