@@ -285,11 +285,7 @@ fn each_try_to_cancel_waits_longer_than_the_one_before() {
     let mut play = cancelling();
     play.exchange(DELETE, empty(202));
     assert_eq!(play.wait_ms(), 1_000);
-    let mut waits = Vec::new();
-    for _ in 0..4 {
-        play.exchange(POLL, running());
-        waits.push(play.wait_ms());
-    }
+    let waits = play.waits(4, POLL, &running());
     assert!((2_000..=3_000).contains(&waits[0]) && waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
 }
 

@@ -190,6 +190,11 @@ impl Play {
         self
     }
 
+    /// How long is waited after each of so many requests that are answered alike.
+    fn waits(&mut self, times: usize, expected: &str, reply: &Reply) -> Vec<u64> {
+        (0..times).map(|_| self.exchange(expected, reply.clone()).wait_ms()).collect()
+    }
+
     fn recover(&mut self) -> &mut Self {
         match self.session().call(Call::Recover, self.now_ms).unwrap() {
             Turn::Done(transition) => self.take(transition),

@@ -21,13 +21,15 @@ fn ended(outcome: &Value) -> Play {
     play
 }
 
-fn running() -> Play {
+/// A job whose result is a list of files of outcomes.
+pub(super) fn running() -> Play {
     let mut files = dialect("smart-manifest");
     files.result.shape = ResultShape::OutcomeFiles;
     Play::running(defined(files))
 }
 
-fn page(outcome: &Value, next: Option<&str>) -> Reply {
+/// A page of that list.
+pub(super) fn page(outcome: &Value, next: Option<&str>) -> Reply {
     let link: Vec<Value> = next.map(|url| json!({ "relation": "next", "url": url })).into_iter().collect();
     let body = json!({ "transactionTime": "2026-01-01T00:00:00Z", "outcome": outcome, "link": link });
     answer(200, &[("content-type", "application/json")], body.to_string())

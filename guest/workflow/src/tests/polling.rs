@@ -62,10 +62,7 @@ fn a_recorded_job_runs_and_its_words_are_kept() {
 fn polls_double_from_a_second_to_a_minute() {
     let mut play = hapi();
     let mut waits = vec![play.wait_ms()];
-    for _ in 0..8 {
-        play.exchange(POLL, running());
-        waits.push(play.wait_ms());
-    }
+    waits.extend(play.waits(8, POLL, &running()));
     assert_eq!(waits, [1000, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
 }
 

@@ -1,15 +1,14 @@
 //! A result that is not in the last status, or goes on on further pages.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::answers::{answer, broken, empty, json_answer};
-use super::{BASE, DEADLINE_MS, Play, START_MS, defined, dialect};
-use crate::dialect::ResultShape;
+use super::answers::{broken, empty, json_answer};
+use super::{BASE, DEADLINE_MS, Play, START_MS, defined, dialect, outcome_files};
 use crate::outcome::Outcome;
 use crate::pace::FLOOR_MS;
 use crate::state::Reply;
 use crate::status::Phase;
-use crate::transition::{Decision, PauseReason};
+use crate::transition::{Decision, Next, PauseReason};
 use crate::url::MAX_URL;
 
 const POLL: &str = "GET /jobs/1";
@@ -25,17 +24,9 @@ fn apart() -> Play {
     play
 }
 
-/// A job whose result is a list of files of outcomes, on pages.
-fn paged() -> Play {
-    let mut files = dialect("smart-manifest");
-    files.result.shape = ResultShape::OutcomeFiles;
-    Play::running(defined(files))
-}
-
+/// A page without rows of a result on pages, which is a list of files of outcomes.
 fn page(next: Option<&str>) -> Reply {
-    let link: Vec<Value> = next.map(|url| json!({ "relation": "next", "url": url })).into_iter().collect();
-    let body = json!({ "transactionTime": "2026-01-01T00:00:00Z", "outcome": [], "link": link });
-    answer(200, &[("content-type", "application/json")], body.to_string())
+    outcome_files::page(&json!([]), next)
 }
 
 fn at_once(play: &mut Play) {
@@ -51,7 +42,7 @@ fn a_result_that_is_gone_is_lost_and_may_come_back() {
         let pause = play.paused(PauseReason::JobLost);
         assert_eq!(pause.outcome, Outcome::JobLost);
         at_once(&mut play);
-        assert_eq!(play.next, crate::transition::Next::Step, "it is asked for at once");
+        assert_eq!(play.next, Next::Step, "it is asked for at once");
         play.exchange(RESULT, json_answer(200, &json!({ "output": [] })));
         play.ended(Outcome::Succeeded);
     }
@@ -60,11 +51,7 @@ fn a_result_that_is_gone_is_lost_and_may_come_back() {
 #[test]
 fn each_failed_request_for_a_result_waits_longer_and_a_pause_begins_anew() {
     let mut play = apart();
-    let mut waits = Vec::new();
-    for _ in 0..3 {
-        play.exchange(RESULT, broken());
-        waits.push(play.wait_ms());
-    }
+    let waits = play.waits(3, RESULT, &broken());
     assert!(waits[0] >= FLOOR_MS && waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
     play.exchange(RESULT, empty(401)).paused(PauseReason::Credentials);
     at_once(&mut play);
@@ -83,7 +70,7 @@ fn a_result_that_cannot_be_read_is_asked_for_until_the_deadline() {
 
 #[test]
 fn every_page_of_a_result_is_read_once() {
-    let mut play = paged();
+    let mut play = outcome_files::running();
     play.exchange(POLL, page(Some("/fhir/result/2"))).exchange("GET /result/2", broken());
     let waited = play.wait_ms();
     play.exchange("GET /result/2", page(Some("/fhir/result/3")));
@@ -96,7 +83,7 @@ fn every_page_of_a_result_is_read_once() {
 
 #[test]
 fn a_result_without_an_end_is_for_a_person() {
-    let mut play = paged();
+    let mut play = outcome_files::running();
     play.exchange(POLL, page(Some("/fhir/result/0")));
     for n in 0..1_000 {
         assert_eq!(play.status().phase, Phase::ReadingResult, "{n}");
@@ -108,10 +95,10 @@ fn a_result_without_an_end_is_for_a_person() {
 #[test]
 fn the_longest_url_of_a_page_is_kept_and_a_longer_one_is_for_a_person() {
     let longest = format!("{BASE}/{}", "x".repeat(MAX_URL - BASE.len() - 1));
-    let mut play = paged();
+    let mut play = outcome_files::running();
     play.exchange(POLL, page(Some(&longest)));
     assert_eq!(play.status().phase, Phase::ReadingResult);
-    let mut play = paged();
+    let mut play = outcome_files::running();
     play.exchange(POLL, page(Some(&(longest + "x"))));
     assert!(play.paused(PauseReason::AnswerNotUnderstood).message.contains("too long to be kept"));
 }

@@ -32,11 +32,7 @@ fn breaks() -> [Reply; 2] {
 #[test]
 fn each_failed_poll_waits_longer_than_the_one_before() {
     let mut play = started();
-    let mut waits = Vec::new();
-    for _ in 0..4 {
-        play.exchange(POLL, broken());
-        waits.push(play.wait_ms());
-    }
+    let waits = play.waits(4, POLL, &broken());
     assert!((2_000..=3_000).contains(&waits[0]) && waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
 }
 
